@@ -1,0 +1,37 @@
+/** A pending timer; `cancel` is idempotent and a no-op once it has fired. */
+export interface Timer {
+  cancel(): void;
+}
+
+/**
+ * The only source of time: everything that reads or waits takes one as a parameter, so that the demo can run faster than
+ * the wall and the simulation without it. Times are Unix milliseconds, delays milliseconds of this clock.
+ */
+export interface Clock {
+  nowMs(): number;
+  /** Calls `fire` once, `delayMs` (0 or more) from now. Never fires inside the call. */
+  after(delayMs: number, fire: () => void): Timer;
+  /** Calls `fire` every `periodMs` until cancelled; a late call is not made up for. */
+  every(periodMs: number, fire: () => void): Timer;
+}
+
+/** Wall time, times `speed` from `startMs` on (a demo's clock); speed 1 without a start is the machine's own clock. */
+export function createWallClock(options: { speed?: number; startMs?: number } = {}): Clock {
+  const speed = options.speed ?? 1;
+  // Monotonic: a clock that steps back would let an offer live twice as long.
+  const originWallMs = performance.timeOrigin + performance.now();
+  const originMs = options.startMs ?? originWallMs;
+  const nowMs = (): number =>
+    Math.round(originMs + (performance.timeOrigin + performance.now() - originWallMs) * speed);
+  return {
+    nowMs,
+    after(delayMs, fire) {
+      const handle = setTimeout(fire, Math.max(0, delayMs) / speed);
+      return { cancel: () => clearTimeout(handle) };
+    },
+    every(periodMs, fire) {
+      const handle = setInterval(fire, periodMs / speed);
+      return { cancel: () => clearInterval(handle) };
+    },
+  };
+}

@@ -1,0 +1,75 @@
+import type { FareTable } from './fare.ts';
+import type { MarketId } from './ids.ts';
+import type { Place } from './place.ts';
+import type { VehicleClass } from './vehicle.ts';
+
+export const MATCH_MODES = ['batch', 'nearest', 'fifo', 'broadcast'] as const;
+/**
+ * How a market matches: `batch` = minimum cost over all open requests at once, planning with drivers about to be free;
+ * `nearest` = closest pair first; `fifo` = oldest request first, its nearest driver; `broadcast` = several drivers at
+ * once, the first to accept wins.
+ */
+export type MatchMode = (typeof MATCH_MODES)[number];
+
+/** Corners of a service area, degrees. */
+export interface Bounds {
+  readonly south: number;
+  readonly west: number;
+  readonly north: number;
+  readonly east: number;
+}
+
+/** Straight line × `detourFactor` / `speedMps` = drive time; fitted per city, see bench/fit. */
+export interface DriveSpeed {
+  readonly detourFactor: number;
+  /** 24 values by local hour, metres per second along the road. */
+  readonly speedMpsByHour: readonly number[];
+}
+
+/** How requests and drivers are brought together. Times in this clock's milliseconds or seconds, as named. */
+export interface MatchPolicy {
+  readonly mode: MatchMode;
+  readonly tickMs: number;
+  /** The longest that a request is held back to batch it, when drivers are scarce. */
+  readonly windowMsMax: number;
+  /** Drivers who will be free within this many seconds are planned with (batch only; 0 = off). */
+  readonly horizonS: number;
+  readonly offerTtlMs: number;
+  /** A request nobody accepted for so long expires. */
+  readonly requestTtlMs: number;
+  /** First and widest search radius around the pickup. */
+  readonly radiusM: number;
+  readonly radiusMMax: number;
+  /** Candidates weighed per request. */
+  readonly candidatesMax: number;
+  /** Drivers asked at once in `broadcast`. */
+  readonly broadcastWidth: number;
+  /** After this age a request goes before every younger one in its reach (starvation bound). */
+  readonly starvationMs: number;
+  /** Seconds of pickup time one is willing to pay per hour that a driver has been idle (fairness), and its ceiling. */
+  readonly fairnessSPerIdleHour: number;
+  readonly fairnessSMax: number;
+}
+
+/** A city: what is served, where, for how much, matched how. */
+export interface Market {
+  readonly marketId: MarketId;
+  readonly bounds: Bounds;
+  readonly timeZone: string;
+  /** ISO 4217. */
+  readonly currency: string;
+  readonly fares: Readonly<Partial<Record<VehicleClass, FareTable>>>;
+  readonly driveSpeed: DriveSpeed;
+  readonly match: MatchPolicy;
+  /** How long a driver waits at the pickup before a no-show may be declared. */
+  readonly noShowMs: number;
+}
+
+export function inBounds(bounds: Bounds, place: Place): boolean {
+  return (
+    place.lat >= bounds.south &&
+    place.lat <= bounds.north &&
+    place.lng >= bounds.west &&
+    place.lng <= bounds.east
+  );
+}

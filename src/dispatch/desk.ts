@@ -1,0 +1,43 @@
+import type { DriverId, RiderId, TripId } from '../domain/ids.ts';
+import type { Place } from '../domain/place.ts';
+import type { Result } from '../domain/rejection.ts';
+import type {
+  DriverMessage,
+  Fix,
+  NearbyDriver,
+  RiderMessage,
+  ServerMessage,
+  Snapshot,
+  TripView,
+} from '../protocol/messages.ts';
+
+/** A signed-in account, as its token says. Every command is authorised against it, per object. */
+export type Principal =
+  | { readonly role: 'driver'; readonly driverId: DriverId }
+  | { readonly role: 'rider'; readonly riderId: RiderId }
+  | { readonly role: 'operator'; readonly operatorId: string };
+
+export type DriverCommand = Exclude<DriverMessage, { t: 'ping' | 'pings' }>;
+export type RiderCommand = RiderMessage;
+
+/** What an `ack` carries besides the command's id. */
+export type AckBody = Omit<Extract<ServerMessage, { t: 'ack' }>, 't' | 'id'>;
+
+/**
+ * Where every command comes in, whatever door it took (socket or REST). Messages have passed their schema. Answers are
+ * values: a business "no" is a Rejection, also `unavailable` when a store is out of reach; a rejected promise is a bug.
+ */
+export interface Desk {
+  /** One fix; never answered. */
+  ping(driverId: DriverId, fix: Fix): void;
+  /** Buffered fixes, any order; never answered. */
+  pings(driverId: DriverId, fixes: readonly Fix[]): void;
+  driver(driverId: DriverId, command: DriverCommand): Promise<Result<AckBody>>;
+  rider(riderId: RiderId, command: RiderCommand): Promise<Result<AckBody>>;
+  snapshot(principal: Principal): Promise<Result<Snapshot>>;
+  /** A trip as this principal may see it (rider and driver: their own; operator: any), or `not_found`. */
+  trip(principal: Principal, tripId: TripId): Promise<Result<TripView>>;
+  nearby(place: Place, max: number): Result<NearbyDriver[]>;
+  /** Operators only: why each match of the trip went as it did, oldest first. */
+  explain(principal: Principal, tripId: TripId): Promise<Result<Record<string, unknown>>>;
+}

@@ -3,7 +3,6 @@ import type { Place } from '../domain/place.ts';
 import type { Result } from '../domain/rejection.ts';
 import type {
   DriverMessage,
-  Fix,
   NearbyDriver,
   RiderMessage,
   ServerMessage,
@@ -28,10 +27,12 @@ export type AckBody = Omit<Extract<ServerMessage, { t: 'ack' }>, 't' | 'id'>;
  * values: a business "no" is a Rejection, also `unavailable` when a store is out of reach; a rejected promise is a bug.
  */
 export interface Desk {
-  /** One fix; never answered. */
-  ping(driverId: DriverId, fix: Fix): void;
-  /** Buffered fixes, any order; never answered. */
-  pings(driverId: DriverId, fixes: readonly Fix[]): void;
+  /**
+   * One fix or a batch in any order; never answered. `rows` holds `count` (1 to PINGS_MAX) fixes of FIX_WIDTH numbers each, laid
+   * out as `FIX` in src/protocol/fix-rows.ts says, NaN for what the device did not tell, ranges already checked. The buffer is
+   * the gateway's and is written over after the call: copy what is kept. (Numbers in one typed array cost no allocation.)
+   */
+  pings(driverId: DriverId, rows: Float64Array, count: number): void;
   driver(driverId: DriverId, command: DriverCommand): Promise<Result<AckBody>>;
   rider(riderId: RiderId, command: RiderCommand): Promise<Result<AckBody>>;
   snapshot(principal: Principal): Promise<Result<Snapshot>>;

@@ -1,0 +1,59 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+
+import postgres from 'postgres';
+import type { TestProject } from 'vitest/node';
+
+import { randomToken } from '../src/lib/entropy.ts';
+import { startPrivateStores } from '../src/private-stores.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** A PostgreSQL whose user may create databases. */
+    databaseUrl: string;
+    /** A database there with all migrations, to be copied and never connected to. */
+    templateName: string;
+    /** The operator's Redis; null: each file starts its own. */
+    redisUrl: string | null;
+  }
+}
+
+/** Private data of the checkout, as the program itself uses. */
+export const DATA_DIR = path.resolve(import.meta.dirname, '..', '.data');
+
+/** Runs once before all files: a PostgreSQL with a migrated template in it. What it returns runs after them. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const own = process.env['DATABASE_URL']
+    ? null
+    : await startPrivateStores({ dataDir: DATA_DIR, only: 'postgres' });
+  const databaseUrl = own?.databaseUrl ?? process.env['DATABASE_URL'];
+  if (!databaseUrl) throw new Error('there is no database');
+  const templateName = `hexdispatch_template_${randomToken(6)}`;
+  const admin = postgres(databaseUrl, { max: 1, onnotice: () => undefined });
+  await admin.unsafe(`CREATE DATABASE ${templateName}`);
+  const template = postgres(urlOf(databaseUrl, templateName), { max: 1, onnotice: () => undefined });
+  try {
+    const file = path.resolve(import.meta.dirname, '../src/store/migrate-postgres.ts');
+    if (existsSync(file)) {
+      const { migrate } = (await import(file)) as { migrate(sql: postgres.Sql): Promise<unknown> };
+      await migrate(template);
+    }
+  } finally {
+    await template.end();
+  }
+  project.provide('databaseUrl', databaseUrl);
+  project.provide('templateName', templateName);
+  project.provide('redisUrl', process.env['REDIS_URL'] || null);
+  return async () => {
+    await admin.unsafe(`DROP DATABASE ${templateName} WITH (FORCE)`);
+    await admin.end();
+    await own?.stop();
+  };
+}
+
+/** The same server, another database. */
+export function urlOf(databaseUrl: string, name: string): string {
+  const url = new URL(databaseUrl);
+  url.pathname = `/${name}`;
+  return url.href;
+}

@@ -122,7 +122,8 @@ export type OfferOpening =
   | {
       readonly opened: false;
       readonly offerId: OfferId;
-      readonly why: 'trip_not_searching' | 'driver_has_offer' | 'driver_busy';
+      /** `driver_excluded`: R9, the driver has answered or given up this trip before. */
+      readonly why: 'trip_not_searching' | 'driver_has_offer' | 'driver_busy' | 'driver_excluded';
     };
 
 export interface OfferClosing {

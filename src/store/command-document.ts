@@ -1,0 +1,47 @@
+import { TRIP_TRANSITIONS } from '../domain/trip.ts';
+import { commandAtMs, transitionStep } from './trip-command.ts';
+import type { TripCommand } from './trip-store.ts';
+
+/** A command as run_commands (sql/0004-commands.sql) reads it. */
+export interface CommandDocument {
+  readonly kind: TripCommand['kind'];
+  readonly atMs: number;
+  /** Absent together with `account` and `fingerprint` where the command has no key. */
+  readonly key?: string;
+  readonly account?: string;
+  readonly fingerprint?: string;
+  /** Names this submission: the answer it stored itself is no replay to it. */
+  readonly submission: string;
+  readonly [field: string]: unknown;
+}
+
+const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
+const NIL = '00000000-0000-0000-0000-000000000000';
+
+export const isUuid = (text: string): boolean => UUID.test(text);
+
+/** What is not a UUID names nothing, as the nil UUID does; PostgreSQL would refuse the whole statement. */
+export const idOrNil = (text: string): string => (isUuid(text) ? text : NIL);
+
+/** The command with everything its decision needs: PostgreSQL knows no table of transitions of its own. */
+export function commandDocument(command: TripCommand, submission: string): CommandDocument {
+  const { key: commandKey, ...body } = command;
+  const document = { ...body, ...specifics(command), atMs: commandAtMs(command), submission };
+  if (commandKey === null) return document;
+  const { accountId: account, key, fingerprint } = commandKey;
+  return { ...document, account, key, fingerprint };
+}
+
+function specifics(command: TripCommand): Record<string, unknown> {
+  switch (command.kind) {
+    case 'request':
+      return {};
+    case 'accept':
+    case 'decline': {
+      const { from, to } = TRIP_TRANSITIONS.accepted;
+      return { offerId: idOrNil(command.offerId), from, to };
+    }
+    case 'transition':
+      return { tripId: idOrNil(command.tripId), ...transitionStep(command) };
+  }
+}

@@ -1,0 +1,281 @@
+import type postgres from 'postgres';
+import type { DriverId, MarketId, RiderId, TripId } from '../domain/ids.ts';
+import type { Offer } from '../domain/offer.ts';
+import type { Result } from '../domain/rejection.ts';
+import type { Trip, TripEvent } from '../domain/trip.ts';
+import { commandDocument, idOrNil, isUuid, type CommandDocument } from './command-document.ts';
+import { GroupCommit } from './group-commit.ts';
+import { failureKind, RETRY_DEFAULTS, withRetries, type RetryPolicy } from './retry.ts';
+import { RETRYABLE_CODES } from './trip-command.ts';
+import type {
+  Decision,
+  Duty,
+  NewOffer,
+  OfferClosing,
+  OfferOpening,
+  PathPoint,
+  SearchingTrip,
+  TripChange,
+  TripCommand,
+  TripStore,
+} from './trip-store.ts';
+
+type Settled = PromiseSettledResult<Result<TripChange>>;
+
+/** Limits of the store, measured with bench/store-commands.ts. */
+export const TRIP_STORE_DEFAULTS = { batchMax: 128, lanesMax: 2, commandsQueuedMax: 20_000 } as const;
+
+export interface PostgresTripStoreOptions extends Pick<RetryPolicy, 'clock' | 'prng'> {
+  /** A pool with more than `lanesMax` connections, on a migrated database. The store never ends it. */
+  readonly sql: postgres.Sql;
+  /** A name no other store instance has, past or present (randomToken): tells its own repetitions from a client's. */
+  readonly instance: string;
+  /** Commands in one transaction. */
+  readonly batchMax?: number;
+  /** Transactions with commands in flight at once. */
+  readonly lanesMax?: number;
+  /** Commands waiting; one more rejects with an OverloadedError. */
+  readonly commandsQueuedMax?: number;
+  readonly retry?: Partial<Pick<RetryPolicy, 'attemptsMax' | 'delayMs' | 'delayMsMax'>>;
+}
+
+/**
+ * The trip store on PostgreSQL. Commands are group-committed: see GroupCommit and sql/0004-commands.sql, which decides them.
+ * A command costs one round trip, shared with the others of its batch; `synchronous_commit` stays as the database has it
+ * (on), so what is answered is on disk. Every other method is one round trip too.
+ */
+export class PostgresTripStore implements TripStore {
+  readonly #sql: postgres.Sql;
+  readonly #retry: RetryPolicy;
+  readonly #commands: GroupCommit<CommandDocument, Result<TripChange>>;
+  readonly #instance: string;
+  #submissions = 0;
+
+  constructor(options: PostgresTripStoreOptions) {
+    const { sql, clock, prng, instance, retry, ...limits } = options;
+    const { batchMax, lanesMax, commandsQueuedMax } = { ...TRIP_STORE_DEFAULTS, ...limits };
+    this.#sql = sql;
+    this.#instance = instance;
+    this.#retry = { ...RETRY_DEFAULTS, ...retry, clock, prng };
+    this.#commands = new GroupCommit({
+      run: (batch) => this.#runBatch(batch),
+      batchMax,
+      lanesMax,
+      queuedMax: commandsQueuedMax,
+    });
+  }
+
+  /** Commands waiting for a batch: the queue's length for metrics and load shedding. */
+  get commandsQueued(): number {
+    return this.#commands.queued;
+  }
+
+  async execute(command: TripCommand): Promise<Result<TripChange>> {
+    const submission = `${this.#instance}:${++this.#submissions}`;
+    return this.#commands.submit(commandDocument(command, submission));
+  }
+
+  /** Commits a batch, or finds out which of its commands cannot be. */
+  async #runBatch(batch: readonly CommandDocument[]): Promise<Settled[]> {
+    const keyed = batch.filter((command) => command.key !== undefined);
+    try {
+      const answers = await withRetries(this.#retry, keyed.length === batch.length, () => this.#call(batch));
+      return answers.map((value) => ({ status: 'fulfilled', value }));
+    } catch (reason) {
+      const kind = failureKind(reason);
+      const rejected: Settled = { status: 'rejected', reason };
+      if (kind === 'final' && batch.length > 1) return this.#runEachAlone(batch);
+      if (kind !== 'ambiguous' || keyed.length === batch.length) return batch.map(() => rejected);
+      // What may have happened is asked again where a key makes that harmless; the rest is the caller's to look up.
+      const again = await this.#runBatch(keyed);
+      return batch.map((command) => (command.key === undefined ? rejected : (again.shift() ?? rejected)));
+    }
+  }
+
+  /** One command that PostgreSQL refuses (a number out of range, say) must not take its neighbours with it. */
+  async #runEachAlone(batch: readonly CommandDocument[]): Promise<Settled[]> {
+    const settled: Settled[] = [];
+    for (const command of batch) settled.push(...(await this.#runBatch([command])));
+    return settled;
+  }
+
+  async #call(batch: readonly CommandDocument[]): Promise<Result<TripChange>[]> {
+    const [row] = await this.#sql<{ answers: Result<TripChange>[] }[]>`
+      select run_commands(${JSON.stringify(batch)}::text::jsonb, ${RETRYABLE_CODES as string[]}) as answers`;
+    return row?.answers ?? [];
+  }
+
+  async openOffers(offers: readonly NewOffer[]): Promise<OfferOpening[]> {
+    if (offers.length === 0) return [];
+    return this.#document<OfferOpening[]>(
+      (sql) => sql`select open_offers(${JSON.stringify(offers)}::text::jsonb) as document`,
+    );
+  }
+
+  async closeOffers(closings: readonly OfferClosing[]): Promise<Offer[]> {
+    const known = closings.filter((closing) => isUuid(closing.offerId));
+    if (known.length === 0) return [];
+    return this.#document<Offer[]>(
+      (sql) => sql`select close_offers(${JSON.stringify(known)}::text::jsonb) as document`,
+    );
+  }
+
+  async trip(tripId: TripId): Promise<Trip | null> {
+    const trips = await this.#documents<Trip>(
+      (sql) => sql`select trip_document(t) as document from trips t where trip_id = ${idOrNil(tripId)}`,
+    );
+    return trips[0] ?? null;
+  }
+
+  async activeTripOfRider(riderId: RiderId): Promise<Trip | null> {
+    const trips = await this.#documents<Trip>(
+      (sql) => sql`select trip_document(t) as document from trips t where rider_id = ${riderId}
+        and status in ('searching', 'to_pickup', 'at_pickup', 'on_trip')`,
+    );
+    return trips[0] ?? null;
+  }
+
+  async activeTripOfDriver(driverId: DriverId): Promise<Trip | null> {
+    const trips = await this.#documents<Trip>(
+      (sql) => sql`select trip_document(t) as document from trips t where driver_id = ${driverId}
+        and status in ('to_pickup', 'at_pickup', 'on_trip')`,
+    );
+    return trips[0] ?? null;
+  }
+
+  async liveOfferOfDriver(driverId: DriverId): Promise<Offer | null> {
+    const offers = await this.#documents<Offer>(
+      (sql) => sql`select offer_document(o) as document from offers o
+        where driver_id = ${driverId} and status = 'live'`,
+    );
+    return offers[0] ?? null;
+  }
+
+  async searchingTrips(marketId: MarketId, limit: number): Promise<SearchingTrip[]> {
+    const found = await this.#documents<{ trip: Trip; excluded: DriverId[]; liveOffers: Offer[] }>(
+      (sql) => sql`
+        select jsonb_build_object('trip', trip_document(t), 'excluded', coalesce(x.excluded, '[]'),
+          'liveOffers', coalesce(x.live, '[]')) as document
+        from trips t left join lateral (
+          select jsonb_agg(distinct o.driver_id)
+              filter (where o.status in ('declined', 'timed_out', 'accepted')) as excluded,
+            jsonb_agg(offer_document(o) order by o.offered_at, o.offer_id)
+              filter (where o.status = 'live') as live
+          from offers o where o.trip_id = t.trip_id) x on true
+        where t.market_id = ${marketId} and t.status = 'searching'
+        order by t.requested_at, t.trip_id limit ${limit}`,
+    );
+    return found.map((one) => ({ ...one, excluded: one.excluded.sort() }));
+  }
+
+  tripsWithDriver(marketId: MarketId, limit: number): Promise<Trip[]> {
+    return this.#documents(
+      (sql) => sql`select trip_document(t) as document from trips t
+        where market_id = ${marketId} and status in ('to_pickup', 'at_pickup', 'on_trip')
+        order by requested_at, trip_id limit ${limit}`,
+    );
+  }
+
+  eventsOf(tripId: TripId): Promise<TripEvent[]> {
+    const id = idOrNil(tripId);
+    return this.#documents(
+      (sql) => sql`select event_document(e) as document from trip_events e
+        where month = (select month from trips where trip_id = ${id}) and trip_id = ${id} order by seq`,
+    );
+  }
+
+  offersOf(tripId: TripId): Promise<Offer[]> {
+    return this.#documents(
+      (sql) => sql`select offer_document(o) as document from offers o
+        where trip_id = ${idOrNil(tripId)} order by offered_at, offer_id`,
+    );
+  }
+
+  async recordDecisions(decisions: readonly Decision[]): Promise<void> {
+    if (decisions.length === 0) return;
+    // Not repeated when the answer is lost: the explanation would stand there twice.
+    await withRetries(
+      this.#retry,
+      false,
+      () => this.#sql`
+        insert into match_decisions (trip_id, at, body)
+        select (d ->> 'tripId')::uuid, from_unix_ms(d ->> 'atMs'), d -> 'body'
+        from jsonb_array_elements(${JSON.stringify(decisions)}::text::jsonb) with ordinality as x (d, n) order by n`,
+    );
+  }
+
+  decisionsOf(tripId: TripId): Promise<Decision[]> {
+    return this.#documents(
+      (sql) => sql`select jsonb_build_object('tripId', trip_id, 'atMs', unix_ms(at), 'body', body) as document
+        from match_decisions where trip_id = ${idOrNil(tripId)} order by decision_id`,
+    );
+  }
+
+  async appendPath(points: readonly PathPoint[]): Promise<void> {
+    if (points.length === 0) return;
+    const column = <T>(of: (point: PathPoint) => T): T[] => points.map(of);
+    await withRetries(
+      this.#retry,
+      true,
+      () => this.#sql`
+        insert into trip_path (month, trip_id, at, lat, lng, speed_mps)
+        select t.month, p.trip_id, from_unix_ms(p.at_ms), p.lat, p.lng, p.speed_mps
+        from unnest(${column((p) => p.tripId)}::uuid[], ${column((p) => String(p.atMs))}::text[],
+          ${column((p) => p.lat)}::float8[], ${column((p) => p.lng)}::float8[],
+          ${column((p) => p.speedMps)}::float8[]) as p (trip_id, at_ms, lat, lng, speed_mps)
+        join trips t on t.trip_id = p.trip_id
+        on conflict do nothing`,
+    );
+  }
+
+  pathOf(tripId: TripId): Promise<PathPoint[]> {
+    const id = idOrNil(tripId);
+    return this.#documents(
+      (sql) => sql`select jsonb_build_object('tripId', trip_id, 'atMs', unix_ms(at), 'lat', lat, 'lng', lng,
+          'speedMps', speed_mps) as document from trip_path
+        where month = (select month from trips where trip_id = ${id}) and trip_id = ${id} order by at`,
+    );
+  }
+
+  async setDuty(duty: Duty): Promise<void> {
+    const { driverId, marketId, vehicle, onDuty, sinceMs } = duty;
+    // An announcement overtaken by a later one (another replica, another socket) changes nothing.
+    await withRetries(
+      this.#retry,
+      true,
+      () => this.#sql`
+        insert into drivers as d (driver_id, market_id, vehicle_class, seats, on_duty, since_at)
+        values (${driverId}, ${marketId}, ${vehicle.vehicleClass}, ${vehicle.seats}, ${onDuty},
+          from_unix_ms(${String(sinceMs)}))
+        on conflict (driver_id) do update set market_id = excluded.market_id,
+          vehicle_class = excluded.vehicle_class, seats = excluded.seats, on_duty = excluded.on_duty,
+          since_at = excluded.since_at
+        where d.since_at <= excluded.since_at`,
+    );
+  }
+
+  async dutyOf(driverId: DriverId): Promise<Duty | null> {
+    const duties = await this.#documents<Duty>(
+      (sql) => sql`select duty_document(d) as document from drivers d where driver_id = ${driverId}`,
+    );
+    return duties[0] ?? null;
+  }
+
+  driversOnDuty(marketId: MarketId, limit: number): Promise<Duty[]> {
+    return this.#documents(
+      (sql) => sql`select duty_document(d) as document from drivers d
+        where market_id = ${marketId} and on_duty order by since_at, driver_id limit ${limit}`,
+    );
+  }
+
+  /** Runs a query whose rows have one column, `document`; it must be harmless when run twice. */
+  async #documents<T>(query: (sql: postgres.Sql) => postgres.PendingQuery<postgres.Row[]>): Promise<T[]> {
+    const rows = await withRetries(this.#retry, true, () => query(this.#sql));
+    return rows.map((row) => row.document as T);
+  }
+
+  async #document<T>(query: (sql: postgres.Sql) => postgres.PendingQuery<postgres.Row[]>): Promise<T> {
+    const [document] = await this.#documents<T>(query);
+    return document as T;
+  }
+}

@@ -6,7 +6,7 @@ import type { StoreProcess } from './private-processes.ts';
 
 /** The process that holds the private stores (store-keeper.mjs), as seen from the program that it watches. */
 export interface Keeper {
-  /** The stores' process numbers, by name. */
+  /** The stores' process numbers, by name, and its own (`keeper`). */
   readonly pids: Readonly<Record<string, number>>;
   /** The exit code or signal of a store that has ended; null while it runs. */
   exited(name: string): string | null;
@@ -40,7 +40,11 @@ export async function startKeeper(
   const pids = await started;
   // A program that has nothing left to do may end without a word: the keeper sees it go.
   holdOpen(child, false);
-  return { pids, exited: (name) => exits.get(name) ?? null, stop: () => endKeeper(child) };
+  return {
+    pids: { ...pids, keeper: child.pid ?? 0 },
+    exited: (name) => exits.get(name) ?? null,
+    stop: () => endKeeper(child),
+  };
 }
 
 type KeeperEvent =

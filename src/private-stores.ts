@@ -32,7 +32,7 @@ export interface PrivateStores {
   readonly redisUrl: string | null;
   /** Where they keep their data and logs. */
   readonly dir: string;
-  /** The processes, by name (`postgres`, `redis`). */
+  /** The processes, by name (`postgres`, `redis`, and the `keeper` that ends them). */
   readonly pids: Readonly<Record<string, number>>;
   /** Ends them in good order and, unless the data is kept, removes it. May be called twice. */
   stop(): Promise<void>;

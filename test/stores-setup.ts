@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import path from 'node:path';
 
 import postgres from 'postgres';
@@ -6,6 +5,7 @@ import type { TestProject } from 'vitest/node';
 
 import { randomToken } from '../src/lib/entropy.ts';
 import { startPrivateStores } from '../src/private-stores.ts';
+import { migrate } from '../src/store/migrate-postgres.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -33,11 +33,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await admin.unsafe(`CREATE DATABASE ${templateName}`);
   const template = postgres(urlOf(databaseUrl, templateName), { max: 1, onnotice: () => undefined });
   try {
-    const file = path.resolve(import.meta.dirname, '../src/store/migrate-postgres.ts');
-    if (existsSync(file)) {
-      const { migrate } = (await import(file)) as { migrate(sql: postgres.Sql): Promise<unknown> };
-      await migrate(template);
-    }
+    await migrate(template);
   } finally {
     await template.end();
   }

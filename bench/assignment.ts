@@ -6,7 +6,8 @@ import { cityProblem, randomProblem } from '../test/matching/assignment-cases.ts
 
 /**
  * Milliseconds per sparse assignment problem, 20 candidates a row: median, least and most of `repeats` runs on a warm
- * solver, and the dual certificate of the last. Build with `esbuild bench/assignment.ts --bundle --platform=node --format=esm --outfile=FILE`.
+ * solver, and the dual certificate of the last. Build with
+ * `esbuild bench/assignment.ts --bundle --platform=node --format=esm --outfile=FILE`.
  */
 const repeats = 15;
 const candidates = 20;

@@ -17,9 +17,9 @@ export interface CertificateFault {
 }
 
 /**
- * Proves that a result is feasible and of least cost, from its prices alone (linear programming duality), without knowing how it
- * was found. Returns undefined, or the first fault. `tolerance` is what an inequality may fail by, in units of cost: 0 fits
- * problems in integers; the default, 1e-9 of the largest cost in sight, leaves room for the rounding of doubles.
+ * Proves that a result is feasible and of least cost, from its prices alone (linear programming duality), without
+ * knowing how it was found. Returns undefined, or the first fault. `tolerance` is what an inequality may fail by, in
+ * units of cost: 0 fits problems in integers; the default, 1e-9 of the largest cost in sight, leaves room for the rounding of doubles.
  */
 export function certify(
   problem: AssignmentProblem,

@@ -31,8 +31,8 @@ export interface AssignmentResult {
 }
 
 /**
- * Solves sparse assignment problems exactly, one at a time, in memory that is kept between problems (about 60 bytes per row
- * and column and, with fewer columns than rows, 12 per candidate, of the largest problem so far).
+ * Solves sparse assignment problems exactly, one at a time, in memory that is kept between problems (at most 60 bytes per
+ * row and column and, with fewer columns than rows, 12 per candidate, of the largest problem so far, and twice that for growth).
  *
  * Exact means: with integers (all below 2^53 divided by the number of rows) no rounding happens at all; otherwise the
  * total is least but for the rounding of doubles. The same arrays always give the same result, whatever was solved
@@ -187,8 +187,8 @@ function resultOf(problem: AssignmentProblem, rows: Side, columns: Side): Assign
 
 /**
  * The least unmatched cost, for all rows alike, with which a least-cost assignment also matches as many rows as can be:
- * one more pair can change all the others, `pairsMax` - 1 of them by `costMax` - `costMin` each. Returned one above that bound, so
- * that integers stay integers. `pairsMax` is the smaller of the numbers of rows and columns; costs lie in
+ * one more pair can change all the others, `pairsMax` - 1 of them by `costMax` - `costMin` each. Returned one above that
+ * bound, so that integers stay integers. `pairsMax` is the smaller of the numbers of rows and columns; costs lie in
  * `costMin` to `costMax`. Prices get as large as this: with 10,000 pairs and costs up to 3,600 it is 3.6e7, which leaves
  * doubles a resolution of 1e-8.
  */

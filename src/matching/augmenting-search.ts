@@ -22,7 +22,8 @@ export interface Sides {
 /**
  * Settles one seeker after another by the cheapest augmenting path, which ends at a free target or where a seeker on the
  * way (the first one included) does best to stay unmatched. Dijkstra on reduced costs: the best end found so far bounds
- * what enters the heap, and the search stops when nothing nearer is left. Its memory grows with the largest problem and is kept.
+ * what enters the heap, and the search stops when nothing nearer is left. Its memory grows with the largest problem
+ * and is kept.
  */
 export class AugmentingSearch {
   private readonly heap = new DistanceHeap();
@@ -128,7 +129,7 @@ export class AugmentingSearch {
   }
 }
 
-/** The highest price a seeker may have: the least of its unmatched cost and, over its candidates, cost - the target's price. */
+/** The highest price a seeker may have: its unmatched cost or, if less, the least of cost - price over its candidates. */
 function highestPrice({ costs, seekers, targets }: Sides, seeker: number): number {
   const { columns, costs: cost, rowStart } = costs;
   let highest = seekers.unmatchedCost[seeker]!;

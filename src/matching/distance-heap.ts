@@ -2,10 +2,10 @@ import { roomForFloat64, roomForInt32 } from './workspace.ts';
 
 /**
  * A priority queue of node numbers by tentative distance, for Dijkstra's search: 4-ary, because most of the work is
- * sinking and four children share a cache line. Between equal distances the order is fixed by the calls made, nothing else.
+ * sinking and four children share a cache line. Between equal distances the order depends on the calls made, nothing else.
  */
 export class DistanceHeap {
-  /** Distance by node: Infinity when never reached, -Infinity when popped (so no later path looks shorter). Callers only read. */
+  /** Distance by node: Infinity when never reached, -Infinity when popped (no later path looks shorter). Read only. */
   distance: Float64Array = new Float64Array(0);
   private heap: Int32Array = new Int32Array(0);
   /** Index in `heap` by node. */

@@ -24,7 +24,7 @@ export interface Reach {
 /** Most candidates in one problem: 2^24 take 200 MB here. More is a batch that its caller forgot to bound. */
 export const candidatesMax = 1 << 24;
 
-/** Checks what `SparseCosts` promises (assertion when broken) and counts the rows and columns with candidates, in one pass. */
+/** Checks what `SparseCosts` promises (assertion when broken) and counts the rows and columns that have candidates. */
 export function createCostsCheck(): (costs: SparseCosts) => Reach {
   let lastRow: Int32Array = new Int32Array(0);
   return ({ rowStart, columns, costs, columnCount }) => {
@@ -66,7 +66,7 @@ export function createTransposer(): (costs: SparseCosts) => SparseCosts {
   return ({ rowStart, columns, costs, columnCount }) => {
     const rowCount = rowStart.length - 1;
     const end = rowStart[rowCount]!;
-    // Two places ahead: filling moves starts[c + 1] from the first to behind the last candidate of c, which is where it belongs.
+    // Counted two places ahead: filling moves starts[c + 1] from the first candidate of c to behind its last, where it belongs.
     starts = roomForInt32(starts, columnCount + 2).fill(0, 0, columnCount + 2);
     swappedColumns = roomForInt32(swappedColumns, end);
     swappedCosts = roomForFloat64(swappedCosts, end);

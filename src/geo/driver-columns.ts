@@ -1,0 +1,52 @@
+/**
+ * One row a driver, one array a field: what a search touches lies together, and nothing is allocated per driver. NaN stands
+ * for unknown in float columns, -1 for none in `cell`, `next`, `prev`.
+ */
+const COLUMN_TYPES = {
+  /** Newest accepted fix: degrees, the device's own Unix ms, and when it reached us. */
+  lat: Float64Array,
+  lng: Float64Array,
+  atMs: Float64Array,
+  receivedMs: Float64Array,
+  speedMps: Float32Array,
+  headingDeg: Float32Array,
+  accuracyM: Float32Array,
+  /** Since when without a trip (available, or only offered one), Unix ms; NaN while not. */
+  idleSinceMs: Float64Array,
+  /** When and where a driver now on a trip is expected to be free; NaN = not known. Float32 degrees err by at most 0.9 m. */
+  freeAtMs: Float64Array,
+  freeLat: Float32Array,
+  freeLng: Float32Array,
+  /** Row of the cell table, and the driver's neighbours in that cell's list; `next` chains free rows too. */
+  cell: Int32Array,
+  next: Int32Array,
+  prev: Int32Array,
+  /** Rises each time the row changes hands: even = free, odd = taken. */
+  generation: Uint32Array,
+  /** Positions in DRIVER_STATUSES and VEHICLE_CLASSES. */
+  status: Uint8Array,
+  vehicleClass: Uint8Array,
+  seats: Uint8Array,
+} as const;
+
+type ColumnTypes = typeof COLUMN_TYPES;
+export type DriverColumns = { [Name in keyof ColumnTypes]: InstanceType<ColumnTypes[Name]> };
+
+const NAMES = Object.keys(COLUMN_TYPES) as (keyof ColumnTypes)[];
+
+/** Bytes that one driver's row takes over all columns. */
+export const ROW_BYTES = NAMES.reduce((sum, name) => sum + COLUMN_TYPES[name].BYTES_PER_ELEMENT, 0);
+
+export function createColumns(capacity: number): DriverColumns {
+  return Object.fromEntries(NAMES.map((name) => [name, new COLUMN_TYPES[name](capacity)])) as DriverColumns;
+}
+
+/** Lengthens every column in place: the object stays the same, its arrays do not. */
+export function growColumns(columns: DriverColumns, capacity: number): void {
+  const wider: Record<string, unknown> = columns;
+  for (const name of NAMES) {
+    const grown = new COLUMN_TYPES[name](capacity);
+    grown.set(columns[name]);
+    wider[name] = grown;
+  }
+}

@@ -31,8 +31,13 @@ export async function step(name, [command, ...args], { cwd, env, hint } = {}) {
   const code = await ended(child);
   clearInterval(timer);
   if (code === 0) return console.error(`set-up: done in ${seconds()} s`);
-  console.error(output.trimEnd().split('\n').slice(-20).join('\n'));
+  console.error(shorten(output.trimEnd().split('\n')).join('\n'));
   throw new MissingPiece(`${name} failed (${command}: ${code})${hint ? `; ${hint}` : ''}`);
+}
+
+/** Some programs say first what is wrong, others last. */
+function shorten(lines) {
+  return lines.length <= 30 ? lines : [...lines.slice(0, 15), '...', ...lines.slice(-15)];
 }
 
 /**

@@ -17,16 +17,21 @@ export const PlaceSchema = Type.Object(
   { lat: Type.Number({ minimum: -90, maximum: 90 }), lng: Type.Number({ minimum: -180, maximum: 180 }) },
   { $id: 'Place', description: 'WGS 84 degrees' },
 );
+export const COMMAND_ID_PATTERN = '^[!-~]{1,64}$';
 const CommandId = Type.String({
-  minLength: 1,
-  maxLength: 64,
+  pattern: COMMAND_ID_PATTERN,
   description:
     'made by the client, new for every command, the same for every repeat of it: the idempotency key, and what ack or error answer to',
 });
-const Uuid = (description: string) => Type.String({ minLength: 36, maxLength: 36, description });
+// Patterns, not lengths: what PostgreSQL would refuse (no UUID, a NUL) is refused here, as the client's mistake.
+export const UUID_PATTERN = '^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$';
+const Uuid = (description: string) => Type.String({ pattern: UUID_PATTERN, description });
 const Class = oneOf(VEHICLE_CLASSES, 'vehicle class');
 const Seats = Type.Integer({ minimum: 1, maximum: SEATS_MAX, description: 'seats for riders' });
-const Reason = text(200, 'free text');
+export const ReasonSchema = Type.String({
+  pattern: '^[^\\u0000-\\u001f\\u007f]{1,200}$',
+  description: 'free text, 1 to 200 characters, no control characters',
+});
 
 /** One GPS fix as a row of six, to keep pings small: see the items. Accuracy, speed and heading may be null. */
 export const FixSchema = Type.Tuple(
@@ -54,7 +59,8 @@ const message = <T extends string, P extends Record<string, TSchema>>(
   description: string,
 ) => Type.Object({ t: Type.Literal(t), ...properties }, { $id: t, description });
 
-const RideFields = { pickup: PlaceSchema, dropoff: PlaceSchema, vehicleClass: Class, seats: Seats };
+/** What a rider asks for, in `quote` and `request` and in the REST bodies. */
+export const RideFields = { pickup: PlaceSchema, dropoff: PlaceSchema, vehicleClass: Class, seats: Seats };
 
 /** What a driver app may send. `ping` and `pings` are not answered; everything with an `id` is. */
 export const DRIVER_MESSAGES = {
@@ -86,7 +92,7 @@ export const DRIVER_MESSAGES = {
   ),
   cancel: message(
     'cancel',
-    { id: CommandId, tripId: Uuid('of the trip'), reason: Reason },
+    { id: CommandId, tripId: Uuid('of the trip'), reason: ReasonSchema },
     'give the trip up: before the rider is aboard it is matched anew, after that it ends',
   ),
   snapshot: message('snapshot', { id: CommandId }, 'ask for the present state; the ack carries it'),
@@ -98,7 +104,7 @@ export const RIDER_MESSAGES = {
   request: message('request', { id: CommandId, ...RideFields }, 'ask for a ride; acknowledged once stored'),
   cancel: message(
     'cancel',
-    { id: CommandId, tripId: Uuid('of the trip'), reason: Reason },
+    { id: CommandId, tripId: Uuid('of the trip'), reason: ReasonSchema },
     'do not want it any more',
   ),
   nearby: message('nearby', { id: CommandId, place: PlaceSchema }, 'free drivers around a place'),
@@ -185,13 +191,17 @@ export const SERVER_MESSAGES = {
     'welcome',
     {
       epoch: text(64, 'of this session; another one than asked for means: throw away, take the snapshot'),
-      seq: Type.Integer({ minimum: 0, description: 'last number given out' }),
+      seq: Type.Integer({
+        minimum: 0,
+        description:
+          'all up to this number is in what you have (resumed) or in the snapshot; those after it follow',
+      }),
       resumed: Type.Boolean({
         description: 'true: what was missed follows; false: snapshot holds the state',
       }),
       serverMs: unixMs('server’s clock'),
       heartbeatS: Type.Integer({ description: 'the server pings (WebSocket ping) at least so often' }),
-      snapshot: SnapshotSchema,
+      snapshot: Type.Union([SnapshotSchema, Type.Null()], { description: 'null when resumed' }),
     },
     'first message on every connection',
   ),

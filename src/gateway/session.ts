@@ -1,0 +1,160 @@
+import type { Announcement } from '../dispatch/announcer.ts';
+import type { Principal } from '../dispatch/desk.ts';
+import type { Result } from '../domain/rejection.ts';
+import type { CloseReason } from '../protocol/close-codes.ts';
+import type { ServerMessage, Snapshot } from '../protocol/messages.ts';
+import type { GatewayCounters } from './counters.ts';
+
+/** One connection as its session sees it. `close` may call back into `leave` before it returns. */
+export interface Line {
+  send(message: ServerMessage): void;
+  /** True while earlier messages wait for the reader. */
+  isCongested(): boolean;
+  close(reason: CloseReason): void;
+}
+
+/** Where a client left off: the epoch it knows and the last number it saw. */
+export interface ResumePoint {
+  readonly epoch: string;
+  readonly seq: number;
+}
+
+/** Who may hold a session: operators have no messages of their own. */
+export type Member = Exclude<Principal, { role: 'operator' }>;
+
+/** What all sessions share. */
+export interface SessionContext {
+  /** Never rejects. */
+  readonly loadSnapshot: (member: Member) => Promise<Result<Snapshot>>;
+  readonly serverNowMs: () => number;
+  readonly heartbeatS: number;
+  readonly outboxMax: number;
+  readonly counters: GatewayCounters;
+}
+
+type DriverAt = Extract<Announcement, { t: 'driver_at' }>;
+type Numbered = Extract<ServerMessage, { seq: number; t: 'offer' | 'offer_closed' | 'trip' | 'duty' }>;
+
+/** Snapshots loaded in vain, because more was announced meanwhile than the outbox holds, before the client is sent off. */
+const SNAPSHOT_LOADS_MAX = 3;
+
+/**
+ * What one account is told, in order, over connections that come and go. Every message but `driver_at` gets the next
+ * number; the last `outboxMax` are kept. A connection joins and is welcomed once, with its own past (resumed) or with a
+ * snapshot; until then nothing else is sent to it, and what is announced meanwhile waits in the outbox. So a client sees
+ * `welcome`, then every number after `welcome.seq` without a gap.
+ */
+export class Session {
+  readonly epoch: string;
+  readonly member: Member;
+  private readonly context: SessionContext;
+  /** The last number given out. */
+  seq = 0;
+  /** The newest messages, without gaps, up to `seq`; null until there is one (most sockets idle). */
+  private outbox: Numbered[] | null = null;
+  private line: Line | null = null;
+  /** The line has had its welcome. */
+  private welcomed = false;
+  /** The newest place of the driver that the reader was not ready for; one is enough, a rider has one active trip (R2). */
+  private latestAt: DriverAt | null = null;
+
+  constructor(epoch: string, member: Member, context: SessionContext) {
+    this.epoch = epoch;
+    this.member = member;
+    this.context = context;
+  }
+
+  announce(announcement: Announcement): void {
+    if (announcement.t === 'driver_at') return this.announceDriverAt(announcement);
+    this.seq += 1;
+    const message: Numbered = { ...announcement, seq: this.seq };
+    this.outbox ??= [];
+    this.outbox.push(message);
+    if (this.outbox.length > this.context.outboxMax) this.outbox.shift();
+    if (this.welcomed) this.line?.send(message);
+  }
+
+  private announceDriverAt(message: DriverAt): void {
+    if (this.line === null) return;
+    if (this.welcomed && !this.line.isCongested()) return this.line.send(message);
+    if (this.latestAt !== null) this.context.counters.driverAtCoalesced += 1;
+    this.latestAt = message;
+  }
+
+  /**
+   * Makes `line` the session's connection; an older one is closed with `replaced`. Resolves to true when it has been
+   * welcomed, to false when it was closed or replaced before.
+   */
+  async join(line: Line, resume: ResumePoint | null): Promise<boolean> {
+    const older = this.line;
+    this.line = line;
+    this.welcomed = false;
+    this.latestAt = null;
+    older?.close('replaced');
+    if (resume !== null && this.canResume(resume)) {
+      this.context.counters.resumesMade += 1;
+      return this.welcome(line, resume.seq, null);
+    }
+    if (resume !== null) this.context.counters.resumesMissed += 1;
+    for (let load = 0; load < SNAPSHOT_LOADS_MAX; load++) {
+      // Taken before the loading: what is announced from here on may or may not be in the snapshot, and is sent as well.
+      const since = this.seq;
+      const loaded = await this.context.loadSnapshot(this.member);
+      if (this.line !== line) return false;
+      if (!loaded.ok) return this.refuse(line, 'unavailable');
+      if (this.holdsAllAfter(since)) return this.welcome(line, since, loaded.value);
+    }
+    return this.refuse(line, 'lost_track');
+  }
+
+  /** `line` is gone; a line that was replaced before changes nothing. Answers whether the session is now without one. */
+  leave(line: Line): boolean {
+    if (this.line !== line) return false;
+    this.line = null;
+    this.welcomed = false;
+    this.latestAt = null;
+    return true;
+  }
+
+  /** The reader of `line` has caught up. */
+  drained(line: Line): void {
+    const message = this.latestAt;
+    if (this.line !== line || !this.welcomed || message === null) return;
+    this.latestAt = null;
+    line.send(message);
+  }
+
+  private canResume(from: ResumePoint): boolean {
+    return from.epoch === this.epoch && from.seq <= this.seq && this.holdsAllAfter(from.seq);
+  }
+
+  private holdsAllAfter(seq: number): boolean {
+    return this.seq - seq <= (this.outbox?.length ?? 0);
+  }
+
+  private refuse(line: Line, reason: CloseReason): false {
+    line.close(reason);
+    return false;
+  }
+
+  private welcome(line: Line, seq: number, snapshot: Snapshot | null): boolean {
+    line.send({
+      t: 'welcome',
+      epoch: this.epoch,
+      seq,
+      resumed: snapshot === null,
+      serverMs: this.context.serverNowMs(),
+      heartbeatS: this.context.heartbeatS,
+      snapshot,
+    });
+    for (const message of this.outbox ?? []) {
+      // A send may find the reader too slow and close the line.
+      if (this.line !== line) return false;
+      if (message.seq > seq) line.send(message);
+    }
+    if (this.line !== line) return false;
+    this.welcomed = true;
+    this.drained(line);
+    return this.line === line;
+  }
+}

@@ -1,0 +1,130 @@
+import type { Announcement, Announcer } from '../dispatch/announcer.ts';
+import type { Desk } from '../dispatch/desk.ts';
+import type { DriverId, RiderId } from '../domain/ids.ts';
+import { rejected, type Result } from '../domain/rejection.ts';
+import type { Clock, Timer } from '../lib/clock.ts';
+import type { Snapshot } from '../protocol/messages.ts';
+import type { GatewayCounters } from './counters.ts';
+import type { GatewayLimits } from './limits.ts';
+import { type Line, type Member, type ResumePoint, Session, type SessionContext } from './session.ts';
+
+export interface SessionsOptions {
+  readonly desk: Pick<Desk, 'snapshot'>;
+  readonly clock: Clock;
+  /** New for each start of the process: an epoch of an earlier one must not seem to be known. */
+  readonly epochPrefix: string;
+  readonly limits: Pick<GatewayLimits, 'outboxMax' | 'sessionTtlMs' | 'sessionsMax' | 'idleTimeoutS'>;
+  readonly counters: GatewayCounters;
+  /** Called with what broke when a snapshot could not be loaded for a reason that is no Rejection. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** A line's place in a session. */
+export interface Seat {
+  readonly session: Session;
+  /** Settles when the line has been welcomed (true) or will never be (false); never rejects. */
+  readonly welcomed: Promise<boolean>;
+}
+
+/**
+ * All sessions, by account: the Announcer of this process, and what resuming rests on. Knows nothing of sockets: a line is
+ * whatever can send and close. A session without a connection stays for `sessionTtlMs`, unless there are more than
+ * `sessionsMax` in all: then the one without a connection for longest goes first.
+ */
+export class Sessions implements Announcer {
+  private readonly drivers = new Map<string, Session>();
+  private readonly riders = new Map<string, Session>();
+  /** Sessions without a connection, in the order they lost it, and since when. */
+  private readonly idleSinceMs = new Map<Session, number>();
+  private readonly options: SessionsOptions;
+  private readonly context: SessionContext;
+  private readonly sweeper: Timer;
+  private epochs = 0;
+
+  constructor(options: SessionsOptions) {
+    const { clock, limits, counters } = options;
+    this.options = options;
+    this.context = {
+      loadSnapshot: (member) => this.loadSnapshot(member),
+      serverNowMs: () => clock.nowMs(),
+      heartbeatS: limits.idleTimeoutS,
+      outboxMax: limits.outboxMax,
+      counters,
+    };
+    this.sweeper = clock.every(Math.max(1_000, limits.sessionTtlMs / 10), () => this.sweep());
+  }
+
+  toDriver(driverId: DriverId, announcement: Announcement): void {
+    this.drivers.get(driverId)?.announce(announcement);
+  }
+
+  toRider(riderId: RiderId, announcement: Announcement): void {
+    this.riders.get(riderId)?.announce(announcement);
+  }
+
+  /** Seats a connection of `member`; see Session.join for what it is sent. */
+  join(member: Member, line: Line, resume: ResumePoint | null): Seat {
+    const map = this.mapOf(member);
+    let session = map.get(accountOf(member));
+    if (session === undefined) {
+      this.epochs += 1;
+      session = new Session(`${this.options.epochPrefix}.${this.epochs.toString(36)}`, member, this.context);
+      map.set(accountOf(member), session);
+    }
+    this.idleSinceMs.delete(session);
+    this.bound();
+    return { session, welcomed: session.join(line, resume) };
+  }
+
+  /** `line` has gone. */
+  leave(session: Session, line: Line): void {
+    if (!session.leave(line)) return;
+    this.idleSinceMs.set(session, this.options.clock.nowMs());
+    this.bound();
+  }
+
+  /** Ends the sweeping; nothing else is held. */
+  close(): void {
+    this.sweeper.cancel();
+  }
+
+  private async loadSnapshot(member: Member): Promise<Result<Snapshot>> {
+    try {
+      return await this.options.desk.snapshot(member);
+    } catch (error) {
+      this.options.onError(error);
+      return rejected('unavailable');
+    }
+  }
+
+  private bound(): void {
+    for (const session of this.idleSinceMs.keys()) {
+      if (this.drivers.size + this.riders.size <= this.options.limits.sessionsMax) break;
+      this.forget(session);
+    }
+    this.options.counters.sessions = this.drivers.size + this.riders.size;
+  }
+
+  private sweep(): void {
+    const before = this.options.clock.nowMs() - this.options.limits.sessionTtlMs;
+    for (const [session, sinceMs] of this.idleSinceMs) {
+      if (sinceMs > before) break;
+      this.forget(session);
+    }
+    this.options.counters.sessions = this.drivers.size + this.riders.size;
+  }
+
+  private forget(session: Session): void {
+    this.idleSinceMs.delete(session);
+    this.mapOf(session.member).delete(accountOf(session.member));
+  }
+
+  private mapOf(member: Member): Map<string, Session> {
+    return member.role === 'driver' ? this.drivers : this.riders;
+  }
+}
+
+/** The account's id, whatever its role. */
+export function accountOf(member: Member): string {
+  return member.role === 'driver' ? member.driverId : member.riderId;
+}

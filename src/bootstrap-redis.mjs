@@ -71,7 +71,16 @@ function mayUseSudo() {
 
 async function installWithApt(privilege) {
   // RUNLEVEL keeps the package's scripts from starting a service where systemd is not in charge.
-  const apt = [...privilege, 'env', 'DEBIAN_FRONTEND=noninteractive', 'RUNLEVEL=1', 'apt-get', '-q'];
+  const apt = [
+    ...privilege,
+    'env',
+    'DEBIAN_FRONTEND=noninteractive',
+    'RUNLEVEL=1',
+    'apt-get',
+    '-q',
+    '-o',
+    'DPkg::Lock::Timeout=120',
+  ];
   const hint = `or install redis-server yourself, or set REDIS_URL`;
   await step("refreshing the system's list of packages (for redis-server)", [...apt, 'update'], { hint });
   const install = ['install', '-y', '--no-install-recommends', 'redis-server'];

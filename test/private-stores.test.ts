@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { copyFile, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 
@@ -27,6 +27,8 @@ const children = new Set<ChildProcess>();
 beforeAll(async () => {
   await mkdir(DATA_DIR, { recursive: true });
   dataDir = await mkdtemp(path.join(DATA_DIR, 'private-stores-test-'));
+  // As the checkout's own folders are, so that the stores' data lies in it.
+  await chmod(dataDir, 0o755);
   // A program of its own, to be killed as only a process can be; bundled, because Node 20 does not run TypeScript.
   const contents = `
     import postgres from 'postgres';
@@ -51,7 +53,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   for (const child of children) child.kill('SIGKILL');
-  await rm(dataDir, { recursive: true, force: true });
+  for (const dir of [await reachableData(), dataDir]) await rm(dir, { recursive: true, force: true });
 });
 
 /** A program with stores of its own, in a process group of its own as a shell would start it. */

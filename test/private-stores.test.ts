@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmod, copyFile, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 
@@ -9,6 +9,7 @@ import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { createWallClock } from '../src/lib/clock.ts';
+import { randomToken } from '../src/lib/entropy.ts';
 import { reachablePlace } from '../src/private-postgres.ts';
 import { commandLineOf, lockHolder, takeLock, until } from '../src/private-processes.ts';
 import {
@@ -26,7 +27,10 @@ const children = new Set<ChildProcess>();
 
 beforeAll(async () => {
   await mkdir(DATA_DIR, { recursive: true });
-  dataDir = await mkdtemp(path.join(DATA_DIR, 'private-stores-test-'));
+  // Named and locked as a run's own folder: should this one be killed, the next clears it away.
+  dataDir = path.join(DATA_DIR, `run-${randomToken(6)}`);
+  expect(await takeLock(`${dataDir}.lock`)).toBe(null);
+  await mkdir(dataDir);
   // As the checkout's own folders are, so that the stores' data lies in it.
   await chmod(dataDir, 0o755);
   // A program of its own, to be killed as only a process can be; bundled, because Node 20 does not run TypeScript.
@@ -53,7 +57,8 @@ beforeAll(async () => {
 
 afterAll(async () => {
   for (const child of children) child.kill('SIGKILL');
-  for (const dir of [await reachableData(), dataDir]) await rm(dir, { recursive: true, force: true });
+  for (const dir of [await reachableData(), dataDir, `${dataDir}.lock`])
+    await rm(dir, { recursive: true, force: true });
 });
 
 /** A program with stores of its own, in a process group of its own as a shell would start it. */

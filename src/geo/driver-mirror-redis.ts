@@ -1,0 +1,199 @@
+import type { ChainableCommander, Redis } from 'ioredis';
+import type { Zone } from '../domain/cell.ts';
+import type { DriverId } from '../domain/ids.ts';
+import { ZONE_TTL_MS, type RedisKeys } from '../protocol/redis-keys.ts';
+import type { DriverIndex } from './driver-index.ts';
+import {
+  MirrorPlanner,
+  type DriverMirror,
+  type FlushPlan,
+  type MirrorCounts,
+  type MirroredDriver,
+  type ZonePlan,
+} from './driver-mirror.ts';
+import { packRecord, unpackRecord } from './driver-record.ts';
+
+/** Waits after the first, second … flush in a row that failed; the last one from then on. */
+const RETRY_MS = [500, 1_000, 2_000, 5_000, 10_000];
+/** One command holds Redis for at most a millisecond or so. */
+const COMMAND_DRIVERS_MAX = 1_000;
+/** Redis keeps no geo members nearer the poles (Web Mercator's limit); the record has the true place. */
+const GEO_LAT_MAX = 85.05112878;
+
+export interface RedisDriverMirrorOptions {
+  readonly redis: Redis;
+  readonly keys: RedisKeys;
+  readonly index: DriverIndex;
+  /** Told of each flush that failed, with the cause. */
+  onError(error: Error): void;
+  readonly refreshMs?: number;
+  readonly flushDriversMax?: number;
+  readonly removalsMax?: number;
+}
+
+/** One pipeline a flush: per zone `ZREM` and `HDEL` for who left, `GEOADD` and `HSET` for who is there, `PEXPIRE` now and then. */
+export function createRedisDriverMirror(options: RedisDriverMirrorOptions): DriverMirror {
+  return new RedisDriverMirror(options);
+}
+
+class RedisDriverMirror implements DriverMirror {
+  readonly counts: MirrorCounts = { commands: 0, drivers: 0, failedFlushes: 0, droppedRemovals: 0 };
+  private readonly options: RedisDriverMirrorOptions;
+  private readonly planner: MirrorPlanner;
+  private readonly expiries: ZoneExpiries = new ZoneExpiries();
+  private running: Promise<void> | null = null;
+  private failures = 0;
+  private retryMs = -Infinity;
+
+  constructor(options: RedisDriverMirrorOptions) {
+    this.options = options;
+    this.planner = new MirrorPlanner({
+      index: options.index,
+      flushDriversMax: options.flushDriversMax ?? 50_000,
+      removalsMax: options.removalsMax ?? 100_000,
+      refreshMs: options.refreshMs ?? 10_000,
+    });
+  }
+
+  flush(nowMs: number): Promise<void> {
+    if (this.running !== null) return this.running;
+    if (nowMs < this.retryMs) return Promise.resolve();
+    this.running = this.write(nowMs).finally(() => (this.running = null));
+    return this.running;
+  }
+
+  async readZone(zone: Zone, nowMs: number, maxAgeMs: number): Promise<MirroredDriver[]> {
+    const fields = await this.options.redis.hgetallBuffer(this.options.keys.zoneDrivers(zone));
+    return Object.entries(fields).flatMap(([driverId, buffer]) => {
+      const record = unpackRecord(buffer);
+      if (record === null || nowMs - record.receivedMs > maxAgeMs) return [];
+      return [{ driverId: driverId as DriverId, ...record }];
+    });
+  }
+
+  private async write(nowMs: number): Promise<void> {
+    const plan = this.planner.plan(nowMs);
+    this.counts.droppedRemovals = this.planner.droppedRemovals;
+    const expiring = this.expiries.due(plan, nowMs);
+    if (plan.size === 0 && expiring.length === 0) return;
+    try {
+      const pipeline = this.options.redis.pipeline();
+      const sets: SentSet[] = [];
+      for (const part of plan.values()) this.addZone(pipeline, part, sets);
+      for (const zone of expiring) {
+        pipeline.pexpire(this.options.keys.zoneGeo(zone), ZONE_TTL_MS);
+        pipeline.pexpire(this.options.keys.zoneDrivers(zone), ZONE_TTL_MS);
+      }
+      const replies = await this.execute(pipeline);
+      this.expiries.renewed(expiring, nowMs);
+      for (const { at, zone, fields } of sets) if (replies[at] === fields) this.expiries.suspect(zone, nowMs);
+      for (const zone of expiring) await this.prune(zone, nowMs);
+      this.failures = 0;
+    } catch (cause) {
+      this.giveUp(plan, nowMs, cause);
+    }
+  }
+
+  private async execute(pipeline: ChainableCommander): Promise<unknown[]> {
+    this.counts.commands += pipeline.length;
+    const replies = (await pipeline.exec()) ?? [];
+    const failed = replies.find(([error]) => error !== null)?.[0];
+    if (failed) throw failed;
+    return replies.map(([, reply]) => reply);
+  }
+
+  /** Removes what a replica that died has left: nobody else would, while others keep the zone's keys alive. */
+  private async prune(zone: Zone, nowMs: number): Promise<void> {
+    const { redis, keys } = this.options;
+    this.counts.commands++;
+    const fields = await redis.hgetallBuffer(keys.zoneDrivers(zone));
+    const old = Object.keys(fields).filter((driverId) => {
+      const record = unpackRecord(fields[driverId]!);
+      return record === null || nowMs - record.receivedMs > ZONE_TTL_MS;
+    });
+    const pipeline = redis.pipeline();
+    for (const some of chunks(old)) {
+      pipeline.zrem(keys.zoneGeo(zone), ...some);
+      pipeline.hdel(keys.zoneDrivers(zone), ...some);
+    }
+    if (old.length > 0) await this.execute(pipeline);
+  }
+
+  private giveUp(plan: FlushPlan, nowMs: number, cause: unknown): void {
+    this.planner.giveBack(plan);
+    this.counts.failedFlushes++;
+    this.retryMs = nowMs + RETRY_MS[Math.min(this.failures++, RETRY_MS.length - 1)]!;
+    this.options.onError(new Error('the driver mirror could not be written', { cause }));
+  }
+
+  private addZone(pipeline: ChainableCommander, { zone, removals, slots }: ZonePlan, sets: SentSet[]): void {
+    const { index, keys } = this.options;
+    const { lat, lng } = index.columns;
+    for (const some of chunks(removals)) {
+      pipeline.zrem(keys.zoneGeo(zone), ...some);
+      pipeline.hdel(keys.zoneDrivers(zone), ...some);
+    }
+    for (const some of chunks(slots)) {
+      const members: (string | number)[] = [];
+      const records: (string | Buffer)[] = [];
+      for (const slot of some) {
+        const driverId = index.driverOf(slot)!;
+        const geoLat = Math.max(-GEO_LAT_MAX, Math.min(GEO_LAT_MAX, lat[slot]!));
+        members.push(lng[slot]!, geoLat, driverId);
+        records.push(driverId, packRecord(index, slot));
+      }
+      pipeline.geoadd(keys.zoneGeo(zone), ...members);
+      sets.push({ at: pipeline.length, zone, fields: some.length });
+      pipeline.hset(keys.zoneDrivers(zone), ...records);
+      this.counts.drivers += some.length;
+    }
+  }
+}
+
+/** An HSET: its position in the pipeline, whose reply is the number of fields that were new. */
+interface SentSet {
+  readonly at: number;
+  readonly zone: Zone;
+  readonly fields: number;
+}
+
+/**
+ * When each zone's keys were last given their expiry: renewed every quarter of their life. A write whose fields were all new
+ * may have made the keys anew (Redis was emptied, R12), without an expiry: such zones get theirs at the next flush.
+ */
+class ZoneExpiries {
+  private readonly renewedMs = new Map<Zone, number>();
+  private readonly suspects = new Set<Zone>();
+
+  due(plan: FlushPlan, nowMs: number): Zone[] {
+    const due = new Set(this.suspects);
+    for (const { zone, slots } of plan.values()) {
+      const renewedMs = this.renewedMs.get(zone) ?? -Infinity;
+      if (slots.length > 0 && nowMs - renewedMs >= ZONE_TTL_MS / 4) due.add(zone);
+    }
+    return [...due];
+  }
+
+  suspect(zone: Zone, nowMs: number): void {
+    if (this.renewedMs.get(zone) !== nowMs) this.suspects.add(zone);
+  }
+
+  renewed(zones: readonly Zone[], nowMs: number): void {
+    for (const zone of zones) {
+      this.suspects.delete(zone);
+      this.renewedMs.delete(zone);
+      this.renewedMs.set(zone, nowMs);
+    }
+    // Oldest first, since each renewal goes to the end.
+    for (const [zone, renewedMs] of this.renewedMs) {
+      if (nowMs - renewedMs <= ZONE_TTL_MS) break;
+      this.renewedMs.delete(zone);
+    }
+  }
+}
+
+function* chunks<T>(items: readonly T[]): Generator<readonly T[]> {
+  for (let at = 0; at < items.length; at += COMMAND_DRIVERS_MAX) {
+    yield items.slice(at, at + COMMAND_DRIVERS_MAX);
+  }
+}

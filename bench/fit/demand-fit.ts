@@ -11,7 +11,7 @@ import type { RecordedTrip } from '../../src/sim/city/trace-files.ts';
 
 /** Night, morning, day, evening peak, late evening. */
 export const BAND_STARTS = [0, 6, 10, 16, 20];
-/** Cells with fewer trip ends than this in the five days say nothing; 3 % of the trips go with them. */
+/** Cells with fewer trip ends than this in the five days say nothing; 1.3 % of the trips go with them. */
 const CELL_ENDS_MIN = 25;
 const DISTANCE_EDGES_M = [500, 1200, 1800, 2500, 3200, 4000, 5000, 6500, 9000, 12000, 16000, 20000, 30000];
 const ROUNDS = 40;

@@ -9,7 +9,10 @@ import type { Trace } from './trace.ts';
 export interface CityDriver {
   /** Fit to be an account id: letters, digits, `_.:-`. */
   readonly driverId: string;
-  /** First and last moment on duty, Unix ms of the city's own time; in between `positionAt` may still say off duty. */
+  /**
+   * First and last moment on duty, Unix ms of the city's own time, the last up to STAY_MS after the city's end; in between
+   * `positionAt` may still say off duty.
+   */
   readonly startsMs: number;
   readonly endsMs: number;
   /** Where it is while idle. Recorded cabs follow their record, generated ones drift. */
@@ -53,6 +56,9 @@ export interface City {
   /** What was left out of the records, by reason: rows or fixes. */
   readonly cleaning: Readonly<Record<string, number>>;
 }
+
+/** Drivers stay, where the record allows, so long after the last request that its rider gets home. */
+export const STAY_MS = 3_600_000;
 
 /** See `City.patienceS`. */
 export const PATIENCE_S = 480;

@@ -2,7 +2,7 @@ import { assert } from '../../lib/assert.ts';
 import type { Prng } from '../../lib/prng.ts';
 import { createPrng } from '../../lib/prng.ts';
 import type { City, CityDriver, CityRide } from './city.ts';
-import { PATIENCE_S, centreOf } from './city.ts';
+import { PATIENCE_S, STAY_MS, centreOf } from './city.ts';
 import { localHour } from './city-speed.ts';
 import { Demand, cumulate, drawIndex } from './demand.ts';
 import { IdleDrift } from './idle-drift.ts';
@@ -17,8 +17,6 @@ const FRIDAY_MS = Date.parse('2008-06-06T00:00:00-07:00');
 const DUTY_STEP_MS = 5 * 60_000;
 /** A cab that goes off duty does so for at least this long. */
 const PAUSE_MS_MIN = 15 * 60_000;
-/** Shifts go on after the last request, so that its rider gets home. */
-const STAY_MS = HOUR_MS;
 
 /** What to generate. */
 export interface GenerateOptions {

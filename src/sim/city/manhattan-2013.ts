@@ -3,7 +3,7 @@ import type { Place } from '../../domain/place.ts';
 import type { Prng } from '../../lib/prng.ts';
 import { createPrng } from '../../lib/prng.ts';
 import type { City, CityDriver, CityRide } from './city.ts';
-import { CleaningCount, PATIENCE_S, centreOf, chooseFleet } from './city.ts';
+import { CleaningCount, PATIENCE_S, STAY_MS, centreOf, chooseFleet } from './city.ts';
 import { CITY_SPEEDS } from './city-speeds.ts';
 import { dataPath, readCsv } from './csv-file.ts';
 import type { ReplayOptions } from './replay-options.ts';
@@ -28,8 +28,6 @@ export const MANHATTAN_RECORD = {
 const UTC_OFFSET_MS = -5 * 3_600_000;
 /** Holds all requests and all taxis, some of which wait across the rivers. */
 const SERVICE_AREA: Bounds = { south: 40.67, west: -74.04, north: 40.89, east: -73.88 };
-/** Nobody's shift ends in the record: taxis stay until the last rider is home. */
-const STAY_MS = 2 * 3_600_000;
 
 /** A request as recorded. */
 export interface ManhattanRequest {

@@ -87,13 +87,13 @@ export function loadPorto2013(options: ReplayOptions): City {
     serviceArea: SERVICE_AREA,
     driveSpeed: CITY_SPEEDS['porto-2013'],
     patienceS: PATIENCE_S,
-    drivers: chooseFleet(fleet.build().map(clampId), options.fleet, createPrng(options.seed ?? 1)),
+    drivers: chooseFleet(fleet.build().map(asTaxi), options.fleet, createPrng(options.seed ?? 1)),
     rides: rides.map((ride, index) => ({ ...ride, rideId: `ride-${index}` })),
     cleaning: cleaning.toRecord(),
   };
 }
 
-const clampId = (driver: CityDriver): CityDriver => ({
+const asTaxi = (driver: CityDriver): CityDriver => ({
   ...driver,
   driverId: driver.driverId.replace(/^cab-/, 'taxi-'),
 });

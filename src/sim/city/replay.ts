@@ -4,7 +4,7 @@ import { distanceM } from '../../domain/place.ts';
 import { createPrng } from '../../lib/prng.ts';
 import { BEIJING_RECORD, loadBeijing2008 } from './beijing-2008.ts';
 import type { City } from './city.ts';
-import { CleaningCount, PATIENCE_S, centreOf, chooseFleet } from './city.ts';
+import { CleaningCount, PATIENCE_S, STAY_MS, centreOf, chooseFleet } from './city.ts';
 import type { CitySpeed, SpeedSample } from './city-speed.ts';
 import { fitCitySpeed, isSpeedSample, localHour } from './city-speed.ts';
 import { MANHATTAN_RECORD, loadManhattan2013 } from './manhattan-2013.ts';
@@ -74,7 +74,7 @@ export function loadTraceFiles(options: TraceFilesOptions): City {
   const window = { fromMs: options.fromMs, toMs: options.toMs };
   const cleaning = new CleaningCount();
   const drivers = readTraces(options.tracesFile, {
-    window,
+    window: { ...window, toMs: window.toMs === undefined ? undefined : window.toMs + STAY_MS },
     centre,
     reachM: CAB_REACH_M,
     gapMsMax: CAB_GAP_MS_MAX,

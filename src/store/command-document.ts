@@ -42,6 +42,7 @@ function specifics(command: TripCommand): Record<string, unknown> {
       return { offerId: idOrNil(command.offerId), from, to };
     }
     case 'transition':
-      return { tripId: idOrNil(command.tripId), ...transitionStep(command) };
+      // The reason as given may hold what JSON in PostgreSQL cannot; the step has it cleaned.
+      return { tripId: idOrNil(command.tripId), ...transitionStep(command), reason: undefined };
   }
 }

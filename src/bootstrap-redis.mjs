@@ -19,9 +19,9 @@ const BY_HAND = {
 
 const WHY = 'the run needs a Redis of its own';
 
-/** The first folder of PATH, or of the places where system programs are, that has the program; null without. */
+/** The program's file in the first folder of PATH that has it; null without. */
 function which(program) {
-  const folders = [...(process.env.PATH ?? '').split(path.delimiter), '/usr/sbin', '/sbin'];
+  const folders = (process.env.PATH ?? '').split(path.delimiter);
   for (const folder of folders.filter((name) => name !== '')) {
     const file = path.join(folder, program);
     try {

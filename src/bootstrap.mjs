@@ -12,8 +12,6 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { ensureRedis } from './bootstrap-redis.mjs';
 import { MissingPiece, passOn, step } from './bootstrap-step.mjs';
 
-/** uWebSockets.js and vitest need it; older ones also lack what the code itself uses. */
-const NODE_MAJOR_MIN = 20;
 const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const at = (...names) => path.join(ROOT, ...names);
 
@@ -185,15 +183,22 @@ async function runChecks() {
   if (failed.length > 0) throw new MissingPiece(`not clean: ${failed.join('; ')}`, 'check');
 }
 
+/** The oldest Node is the one that package.json names (`>=20.12`). */
+function checkNode() {
+  const { engines } = JSON.parse(readFileSync(at('package.json'), 'utf8'));
+  const [major, minor] = engines.node.match(/\d+/g).map(Number);
+  const [ours, oursMinor] = process.versions.node.split('.').map(Number);
+  if (ours > major || (ours === major && oursMinor >= minor)) return;
+  throw new MissingPiece(
+    `Node ${major}.${minor} or newer is needed and this is ${process.version}: install a newer one`,
+  );
+}
+
 async function start([command, ...args]) {
   const known = COMMANDS[command];
   if (known === undefined)
     throw new MissingPiece(`there is no command "${command ?? ''}": ${Object.keys(COMMANDS).join(', ')}`);
-  const major = Number(process.versions.node.split('.')[0]);
-  if (major < NODE_MAJOR_MIN)
-    throw new MissingPiece(
-      `Node ${NODE_MAJOR_MIN} or newer is needed and this is ${process.version}: install a newer one`,
-    );
+  checkNode();
   if (process.platform === 'win32')
     throw new MissingPiece('it runs on Linux and macOS: on Windows, run it inside WSL');
   await withSetupLock(async () => {

@@ -46,7 +46,7 @@ const WORLD: { what: string; uses: RegExp; inFiles: string[] }[] = [
   },
   {
     what: 'randomness',
-    uses: /^(Math\.random|crypto\.|node:crypto:(random\w+|webcrypto|getRandomValues|\*|default))/,
+    uses: /^(Math\.random|crypto\.(random\w+|getRandomValues|subtle\.generate\w+)|node:crypto:(random\w+|generate\w+|getRandomValues|webcrypto|\*|default))$/,
     inFiles: ['src/lib/entropy.ts'],
   },
   { what: 'the environment', uses: /^process\.(env|argv)$/, inFiles: [] },

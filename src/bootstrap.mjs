@@ -12,6 +12,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { ensureRedis } from './bootstrap-redis.mjs';
 import { MissingPiece, passOn, step } from './bootstrap-step.mjs';
 
+/** No set-up takes longer: a lock older than this is a dead one's whose number somebody else has been given. */
+const SETUP_MS_MAX = 30 * 60_000;
 const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const at = (...names) => path.join(ROOT, ...names);
 
@@ -59,7 +61,7 @@ async function ensureDependencies() {
     // A caller's NODE_ENV=production must not leave out what builds. No package's own script runs: the only one
     // needed is done below, and npm's versions differ in whether they run any.
     const args = ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund'];
-    const npm = process.env.npm_execpath?.endsWith('.js')
+    const npm = process.env.npm_execpath?.endsWith('npm-cli.js')
       ? [process.execPath, process.env.npm_execpath]
       : ['npm'];
     await step(`installing the locked npm packages (${why})`, [...npm, ...args], {
@@ -115,8 +117,10 @@ async function withSetupLock(work) {
 function isAbandoned(lock) {
   try {
     const pid = Number(readFileSync(lock, 'utf8'));
+    const ageMs = Date.now() - statSync(lock).mtimeMs;
+    if (ageMs > SETUP_MS_MAX) return true;
     // Empty while it is being written; abandoned when that takes a second.
-    if (!pid) return Date.now() - statSync(lock).mtimeMs > 1000;
+    if (!pid) return ageMs > 1000;
     process.kill(pid, 0);
     return false;
   } catch (cause) {

@@ -1,4 +1,3 @@
-import { cellAt } from '../src/domain/cell.ts';
 import type { DriverId } from '../src/domain/ids.ts';
 import { destination, type Place } from '../src/domain/place.ts';
 import { DriverIndex } from '../src/geo/driver-index.ts';
@@ -7,7 +6,6 @@ import { createIngest } from '../src/geo/ingest.ts';
 import { NearestBuffer } from '../src/geo/nearest-buffer.ts';
 import { DEFAULT_PING_LIMITS } from '../src/geo/ping-filter.ts';
 import { createPrng } from '../src/lib/prng.ts';
-import type { Fix } from '../src/protocol/messages.ts';
 
 /**
  * What a ping, a driver and a search cost in the index alone: `node --expose-gc bench/driver-index.ts [drivers ...]`.
@@ -44,11 +42,11 @@ function fill(drivers: number): { index: DriverIndex; bytes: number } {
   return { index, bytes: memoryBytes() - before };
 }
 
-/** Median of rounds, nanoseconds a ping: filters, index, dirty list; and the share that asked H3 would be the rest. */
+/** Median of five rounds, nanoseconds a ping: filters, index and dirty list. */
 function pingNs(index: DriverIndex, drivers: number): number {
   const ingest = createIngest({ index, limits: DEFAULT_PING_LIMITS });
   const order = Int32Array.from({ length: 1 << 16 }, () => prng.int(drivers));
-  const fix: Fix = [0, 0, 0, 8, 9, 180];
+  const fix = Float64Array.of(0, 0, 0, 8, 9, 180);
   const rounds: number[] = [];
   for (let round = 0, atMs = 1; round < 5; round++) {
     const startMs = performance.now();
@@ -58,7 +56,7 @@ function pingNs(index: DriverIndex, drivers: number): number {
       fix[0] = atMs;
       fix[1] = index.columns.lat[slot]! + Math.cos(angle) * 9e-5;
       fix[2] = index.columns.lng[slot]! + Math.sin(angle) * 9e-5;
-      ingest.ping(slot, fix, atMs);
+      ingest.pings(slot, fix, 1, atMs);
     }
     rounds.push(((performance.now() - startMs) * 1e6) / (PINGS / 5));
   }
@@ -84,7 +82,6 @@ function searchUs(index: DriverIndex, drivers: number): { p50: number; p99: numb
 for (const drivers of process.argv.length > 2
   ? process.argv.slice(2).map(Number)
   : [10_000, 100_000, 1_000_000]) {
-  cellAt(0, 0, 9);
   const { index, bytes } = fill(drivers);
   const ns = pingNs(index, drivers);
   const { p50, p99, max } = searchUs(index, drivers);

@@ -1,6 +1,8 @@
 import type { DriverStatus } from '../domain/driver-state.ts';
 import type { DriverId } from '../domain/ids.ts';
-import type { Fix } from '../protocol/messages.ts';
+import { assert } from '../lib/assert.ts';
+import { FIX, FIX_WIDTH } from '../protocol/fix-rows.ts';
+import { PINGS_MAX } from '../protocol/messages.ts';
 import type { DriverIndex } from './driver-index.ts';
 import { judgeFix, nextSuspect, type FixVerdict, type PingLimits, type Suspect } from './ping-filter.ts';
 
@@ -10,11 +12,18 @@ export type PingOutcome = FixVerdict | 'not_on_duty';
 /** How many pings ended how, since the start; metrics read it. */
 export type PingCounts = Record<PingOutcome, number>;
 
-export interface BatchOutcome {
-  /** What became of the newest fix; `not_on_duty` for all, `older` for an empty batch. */
+/** What became of one call's fixes; the same object every time, good until the next call. */
+export interface PingsResult {
+  /** Outcome of the newest fix. */
   readonly newest: PingOutcome;
-  /** The fixes a trip's path may take, oldest first: those that were ok and those only too old to move the driver. */
-  readonly usable: readonly Fix[];
+  /** The driver was moved, or heard again at the same place. */
+  readonly moved: boolean;
+  /**
+   * Rows that a trip's path may take, oldest first: those that were ok and those only too old to move the driver. The first
+   * `usableCount` entries hold.
+   */
+  readonly usable: Int32Array;
+  readonly usableCount: number;
 }
 
 /** A driver removed for silence, with what was known last. */
@@ -27,10 +36,11 @@ export interface SilentDriver {
 /** Pings come in here, singly or in batches; synchronous, one caller. */
 export interface Ingest {
   readonly counts: Readonly<PingCounts>;
-  /** Judges a fix and, if ok, moves the driver. The fix is not kept: its array may be reused. */
-  ping(slot: number, fix: Fix, nowMs: number): PingOutcome;
-  /** Buffered fixes in any order: the same as single pings, oldest first, but the index moves once. */
-  batch(slot: number, fixes: readonly Fix[], nowMs: number): BatchOutcome;
+  /**
+   * Judges the first `count` (1 to PINGS_MAX) fixes in `rows`, laid out as fix-rows.ts says, in any order: as if each had come
+   * alone, oldest first, but the index moves once. Nothing of `rows` is kept, nothing is allocated for fixes that are ok.
+   */
+  pings(slot: number, rows: Float64Array, count: number, nowMs: number): PingsResult;
   /**
    * Removes drivers not heard for longer than `offlineMs` (R8) and answers them. Looks at `slotsMax` slots a call and goes
    * round, so it takes `slotsEnd / slotsMax` calls to see everybody: 65,536 take some 0.1 ms.
@@ -64,8 +74,16 @@ class IndexIngest implements Ingest {
   private readonly limits: PingLimits;
   /** Only drivers whose last fix was refused for its speed; at most one each. */
   private readonly suspects = new Map<number, Suspect>();
-  /** The last accepted fix of the driver in hand: one object, so that a ping allocates nothing. */
+  /** Last accepted fix of the driver in hand and the fix being judged: one object each, so that a ping allocates nothing. */
   private readonly last = { lat: 0, lng: 0, atMs: 0 };
+  private readonly fix = { lat: 0, lng: 0, atMs: 0, accuracyM: 0 };
+  private readonly order = new Int32Array(PINGS_MAX);
+  private readonly result = {
+    newest: 'ok' as PingOutcome,
+    moved: false,
+    usable: new Int32Array(PINGS_MAX),
+    usableCount: 0,
+  };
   private sweepAt = 0;
 
   constructor({ index, limits }: IngestOptions) {
@@ -74,35 +92,35 @@ class IndexIngest implements Ingest {
     index.onRemove((slot) => this.suspects.delete(slot));
   }
 
-  ping(slot: number, fix: Fix, nowMs: number): PingOutcome {
+  pings(slot: number, rows: Float64Array, count: number, nowMs: number): PingsResult {
+    assert(count >= 1 && count <= PINGS_MAX, '1 to PINGS_MAX fixes a call');
+    const { result } = this;
+    result.moved = false;
+    result.usableCount = 0;
     if (!this.index.isLive(slot)) {
-      this.counts.not_on_duty++;
-      return 'not_on_duty';
+      this.counts.not_on_duty += count;
+      result.newest = 'not_on_duty';
+      return result;
     }
-    const verdict = this.judge(slot, fix, nowMs, this.loadLast(slot));
-    if (verdict === 'ok') this.move(slot, fix, nowMs);
-    return verdict;
-  }
-
-  batch(slot: number, fixes: readonly Fix[], nowMs: number): BatchOutcome {
-    if (!this.index.isLive(slot)) {
-      this.counts.not_on_duty += fixes.length;
-      return { newest: 'not_on_duty', usable: [] };
-    }
-    const usable: Fix[] = [];
-    let newest: FixVerdict = 'older';
-    let moveTo: Fix | null = null;
     let placed = this.loadLast(slot);
-    for (const fix of [...fixes].sort((a, b) => a[0] - b[0])) {
-      newest = this.judge(slot, fix, nowMs, placed);
-      if (newest === 'ok' || newest === 'too_old') usable.push(fix);
-      if (newest !== 'ok') continue;
-      moveTo = fix;
+    let moveTo = -1;
+    this.sortByTime(rows, count);
+    for (let i = 0; i < count; i++) {
+      const row = this.order[i]!;
+      this.loadFix(rows, row);
+      const verdict = this.judge(slot, nowMs, placed);
+      result.newest = verdict;
+      if (verdict === 'ok' || verdict === 'too_old') result.usable[result.usableCount++] = row;
+      if (verdict !== 'ok') continue;
+      moveTo = row;
       placed = true;
-      [this.last.atMs, this.last.lat, this.last.lng] = [fix[0], fix[1], fix[2]];
+      this.last.lat = this.fix.lat;
+      this.last.lng = this.fix.lng;
+      this.last.atMs = this.fix.atMs;
     }
-    if (moveTo !== null) this.move(slot, moveTo, nowMs);
-    return { newest, usable };
+    result.moved = moveTo >= 0;
+    if (moveTo >= 0) this.move(slot, rows, moveTo, nowMs);
+    return result;
   }
 
   sweepSilent(nowMs: number, offlineMs: number, slotsMax = SWEEP_SLOTS): SilentDriver[] {
@@ -129,22 +147,42 @@ class IndexIngest implements Ingest {
     return columns.cell[slot]! >= 0;
   }
 
-  private judge(slot: number, fix: Fix, nowMs: number, placed: boolean): FixVerdict {
+  private loadFix(rows: Float64Array, row: number): void {
+    const at = row * FIX_WIDTH;
+    this.fix.atMs = rows[at + FIX.atMs]!;
+    this.fix.lat = rows[at + FIX.lat]!;
+    this.fix.lng = rows[at + FIX.lng]!;
+    this.fix.accuracyM = rows[at + FIX.accuracyM]!;
+  }
+
+  /** Row numbers into `order`, oldest fix first, equal times as they came. Insertion: batches mostly come in order. */
+  private sortByTime(rows: Float64Array, count: number): void {
+    const { order } = this;
+    for (let row = 0; row < count; row++) {
+      const atMs = rows[row * FIX_WIDTH + FIX.atMs]!;
+      let at = row;
+      for (; at > 0 && rows[order[at - 1]! * FIX_WIDTH + FIX.atMs]! > atMs; at--) order[at] = order[at - 1]!;
+      order[at] = row;
+    }
+  }
+
+  private judge(slot: number, nowMs: number, placed: boolean): FixVerdict {
     const suspect = this.suspects.size === 0 ? null : (this.suspects.get(slot) ?? null);
-    const verdict = judgeFix(placed ? this.last : null, suspect, fix, nowMs, this.limits);
+    const verdict = judgeFix(placed ? this.last : null, suspect, this.fix, nowMs, this.limits);
     this.counts[verdict]++;
-    if (verdict === 'impossible_speed') this.suspects.set(slot, nextSuspect(suspect, fix, this.limits));
+    if (verdict === 'impossible_speed') this.suspects.set(slot, nextSuspect(suspect, this.fix, this.limits));
     else if (verdict === 'ok' && suspect !== null) this.suspects.delete(slot);
     return verdict;
   }
 
-  private move(slot: number, fix: Fix, nowMs: number): void {
+  private move(slot: number, rows: Float64Array, row: number, nowMs: number): void {
     const { columns } = this.index;
-    columns.atMs[slot] = fix[0];
+    const at = row * FIX_WIDTH;
+    columns.atMs[slot] = rows[at + FIX.atMs]!;
     columns.receivedMs[slot] = nowMs;
-    columns.accuracyM[slot] = fix[3] ?? NaN;
-    columns.speedMps[slot] = fix[4] ?? NaN;
-    columns.headingDeg[slot] = fix[5] ?? NaN;
-    this.index.place(slot, fix[1], fix[2]);
+    columns.accuracyM[slot] = rows[at + FIX.accuracyM]!;
+    columns.speedMps[slot] = rows[at + FIX.speedMps]!;
+    columns.headingDeg[slot] = rows[at + FIX.headingDeg]!;
+    this.index.place(slot, rows[at + FIX.lat]!, rows[at + FIX.lng]!);
   }
 }

@@ -1,5 +1,4 @@
-import { distanceBetweenM, isPlace } from '../domain/place.ts';
-import type { Fix } from '../protocol/messages.ts';
+import { distanceM, isPlace } from '../domain/place.ts';
 
 /** What makes a fix unusable. Metrics count by these names. */
 export const FIX_VERDICTS = [
@@ -45,12 +44,18 @@ export interface SeenFix {
   readonly atMs: number;
 }
 
+/** A fix that has just come in. */
+export interface NewFix extends SeenFix {
+  /** Radius of confidence, metres; NaN = the device did not tell. */
+  readonly accuracyM: number;
+}
+
 /** The newest fix that came too fast from the last accepted one, and how many before it agree with it (itself included). */
 export interface Suspect extends SeenFix {
   readonly streak: number;
 }
 
-const METRES_PER_DEGREE = distanceBetweenM(0, 0, 1, 0);
+const METRES_PER_DEGREE = distanceM({ lat: 0, lng: 0 }, { lat: 1, lng: 0 });
 
 /**
  * Whether a fix may move the driver (R8 and quality). Pure. `last` is the newest accepted fix, null before the first;
@@ -59,16 +64,16 @@ const METRES_PER_DEGREE = distanceBetweenM(0, 0, 1, 0);
 export function judgeFix(
   last: SeenFix | null,
   suspect: Suspect | null,
-  fix: Fix,
+  fix: NewFix,
   nowMs: number,
   limits: PingLimits,
 ): FixVerdict {
-  const [atMs, lat, lng] = [fix[0], fix[1], fix[2]];
+  const { lat, lng, atMs } = fix;
   if (!isPlace(lat, lng) || !Number.isFinite(atMs)) return 'out_of_range';
   if (atMs > nowMs + limits.futureMsMax) return 'future';
   if (last !== null && atMs <= last.atMs) return 'older';
-  if (fix[3] !== null && fix[3] > limits.accuracyMMax) return 'inaccurate';
-  if (last !== null && !isDrivable(last, lat, lng, atMs, limits)) {
+  if (fix.accuracyM > limits.accuracyMMax) return 'inaccurate';
+  if (last !== null && !isDrivable(last, fix, limits)) {
     const proven =
       suspect !== null && agrees(suspect, fix, limits) && suspect.streak + 1 >= limits.suspectsMax;
     if (!proven) return 'impossible_speed';
@@ -77,20 +82,20 @@ export function judgeFix(
 }
 
 /** What to remember after a fix was refused for its speed; one not newer than the suspect changes nothing. */
-export function nextSuspect(suspect: Suspect | null, fix: Fix, limits: PingLimits): Suspect {
-  if (suspect !== null && fix[0] <= suspect.atMs) return suspect;
+export function nextSuspect(suspect: Suspect | null, fix: NewFix, limits: PingLimits): Suspect {
+  if (suspect !== null && fix.atMs <= suspect.atMs) return suspect;
   const streak = suspect !== null && agrees(suspect, fix, limits) ? suspect.streak + 1 : 1;
-  return { atMs: fix[0], lat: fix[1], lng: fix[2], streak };
+  return { atMs: fix.atMs, lat: fix.lat, lng: fix.lng, streak };
 }
 
-function agrees(suspect: Suspect, fix: Fix, limits: PingLimits): boolean {
-  return fix[0] > suspect.atMs && isDrivable(suspect, fix[1], fix[2], fix[0], limits);
+function agrees(suspect: Suspect, fix: NewFix, limits: PingLimits): boolean {
+  return fix.atMs > suspect.atMs && isDrivable(suspect, fix, limits);
 }
 
-function isDrivable(from: SeenFix, lat: number, lng: number, atMs: number, limits: PingLimits): boolean {
-  const degrees = Math.abs(lat - from.lat) + Math.abs(lng - from.lng);
+function isDrivable(from: SeenFix, to: SeenFix, limits: PingLimits): boolean {
+  const degrees = Math.abs(to.lat - from.lat) + Math.abs(to.lng - from.lng);
   // No way is longer than its two legs: most pings need no trigonometry.
   if (degrees * METRES_PER_DEGREE <= limits.jitterM) return true;
-  const wayM = distanceBetweenM(from.lat, from.lng, lat, lng);
-  return wayM <= limits.jitterM || wayM <= (limits.speedMpsMax * (atMs - from.atMs)) / 1000;
+  const wayM = distanceM(from, to);
+  return wayM <= limits.jitterM || wayM <= (limits.speedMpsMax * (to.atMs - from.atMs)) / 1000;
 }

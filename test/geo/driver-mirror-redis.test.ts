@@ -33,7 +33,12 @@ function setUp(client = redis) {
   });
   const ingest = createIngest({ index, limits: DEFAULT_PING_LIMITS });
   const put = (n: number, { lat, lng }: { lat: number; lng: number }, nowMs: number) =>
-    ingest.ping(index.add(driver(n), CAB, 'available', nowMs), [nowMs, lat, lng, 5, 8.5, 270], nowMs);
+    ingest.pings(
+      index.add(driver(n), CAB, 'available', nowMs),
+      Float64Array.of(nowMs, lat, lng, 5, 8.5, 270),
+      1,
+      nowMs,
+    );
   const names = async (at: { lat: number; lng: number }, nowMs: number) =>
     (await mirror.readZone(zoneAt(at.lat, at.lng, GRID), nowMs, 30_000)).map((it) => it.driverId).sort();
   return { keys, index, errors, mirror, ingest, put, names };

@@ -3,18 +3,35 @@ import { describe, expect, it } from 'vitest';
 import type { DriverId } from '../../src/domain/ids.ts';
 import { destination, type Place } from '../../src/domain/place.ts';
 import { DriverIndex } from '../../src/geo/driver-index.ts';
-import { createIngest } from '../../src/geo/ingest.ts';
-import { DEFAULT_PING_LIMITS as LIMITS, judgeFix, type FixVerdict } from '../../src/geo/ping-filter.ts';
-import type { Fix } from '../../src/protocol/messages.ts';
+import { createIngest, type Ingest } from '../../src/geo/ingest.ts';
+import {
+  DEFAULT_PING_LIMITS as LIMITS,
+  judgeFix,
+  type FixVerdict,
+  type SeenFix,
+} from '../../src/geo/ping-filter.ts';
+import { FIX_WIDTH, writeFixRows } from '../../src/protocol/fix-rows.ts';
+import { PINGS_MAX, type Fix } from '../../src/protocol/messages.ts';
 
 const CAB = { vehicleClass: 'economy', seats: 4 } as const;
 const D1 = 'd1' as DriverId;
 const HOME: Place = { lat: 48.2, lng: 16.37 };
 const NOW = 1_700_000_000_000;
 
+/** The ingest, fed with fixes as the apps write them. */
+function withFixes(ingest: Ingest) {
+  const rows = new Float64Array(PINGS_MAX * FIX_WIDTH);
+  const batch = (slot: number, fixes: readonly Fix[], nowMs: number) => {
+    const { newest, moved, usable, usableCount } = ingest.pings(slot, rows, writeFixRows(rows, fixes), nowMs);
+    return { newest, moved, usable: [...usable.subarray(0, usableCount)].map((row) => fixes[row]!) };
+  };
+  const ping = (slot: number, fix: Fix, nowMs: number) => batch(slot, [fix], nowMs).newest;
+  return { ...ingest, counts: ingest.counts, sweepSilent: ingest.sweepSilent.bind(ingest), batch, ping };
+}
+
 function setUp(driversMax = 10) {
   const index = new DriverIndex({ grid: { resolution: 9, zoneResolution: 6 }, driversMax });
-  const ingest = createIngest({ index, limits: LIMITS });
+  const ingest = withFixes(createIngest({ index, limits: LIMITS }));
   return { index, ingest, slot: index.add(D1, CAB, 'available', NOW) };
 }
 
@@ -50,6 +67,8 @@ const anyFix: fc.Arbitrary<Fix> = fc
   );
 
 describe('one fix', () => {
+  const judge = (last: SeenFix | null, [atMs, lat, lng, accuracyM]: Fix) =>
+    judgeFix(last, null, { atMs, lat, lng, accuracyM: accuracyM ?? NaN }, NOW, LIMITS);
   const last = { ...HOME, atMs: NOW - 10_000 };
   const km2 = destination(HOME, 90, 2_000);
   const cases: [FixVerdict, Fix][] = [
@@ -70,17 +89,17 @@ describe('one fix', () => {
     ['out_of_range', fixAt(Infinity, HOME)],
   ];
   it.each(cases)('is judged %s', (verdict, fix) => {
-    expect(judgeFix(last, null, fix, NOW, LIMITS)).toBe(verdict);
+    expect(judge(last, fix)).toBe(verdict);
   });
 
   it('may come from anywhere when it is the first, but not be too old', () => {
-    expect(judgeFix(null, null, fixAt(NOW, km2), NOW, LIMITS)).toBe('ok');
-    expect(judgeFix(null, null, fixAt(NOW - LIMITS.pingAgeMsMax - 1, km2), NOW, LIMITS)).toBe('too_old');
+    expect(judge(null, fixAt(NOW, km2))).toBe('ok');
+    expect(judge(null, fixAt(NOW - LIMITS.pingAgeMsMax - 1, km2))).toBe('too_old');
   });
 
   it('is not thought impossible across the antimeridian', () => {
     const west = { lat: 0, lng: 179.9999, atMs: NOW - 1_000 };
-    expect(judgeFix(west, null, fixAt(NOW, { lat: 0, lng: -179.9999 }), NOW, LIMITS)).toBe('ok');
+    expect(judge(west, fixAt(NOW, { lat: 0, lng: -179.9999 }))).toBe('ok');
   });
 });
 
@@ -126,19 +145,22 @@ describe('ingest', () => {
 
   it('a batch in any order is the same as single pings, oldest first', () => {
     fc.assert(
-      fc.property(fc.array(fc.array(anyFix, { maxLength: 15 }), { maxLength: 4 }), (batches) => {
-        const single = setUp();
-        const batched = setUp();
-        for (const batch of batches) {
-          const sorted = [...batch].sort((a, b) => a[0] - b[0]);
-          const outcomes = sorted.map((fix) => single.ingest.ping(single.slot, fix, NOW));
-          const result = batched.ingest.batch(batched.slot, batch, NOW);
-          expect(result.newest).toBe(outcomes.at(-1) ?? 'older');
-          expect(result.usable).toEqual(sorted.filter((_, i) => ['ok', 'too_old'].includes(outcomes[i]!)));
-        }
-        expect(batched.ingest.counts).toEqual(single.ingest.counts);
-        expect(rowOf(batched.index, batched.slot)).toEqual(rowOf(single.index, single.slot));
-      }),
+      fc.property(
+        fc.array(fc.array(anyFix, { minLength: 1, maxLength: 15 }), { maxLength: 4 }),
+        (batches) => {
+          const single = setUp();
+          const batched = setUp();
+          for (const batch of batches) {
+            const sorted = [...batch].sort((a, b) => a[0] - b[0]);
+            const outcomes = sorted.map((fix) => single.ingest.ping(single.slot, fix, NOW));
+            const result = batched.ingest.batch(batched.slot, batch, NOW);
+            expect(result.newest).toBe(outcomes.at(-1));
+            expect(result.usable).toEqual(sorted.filter((_, i) => ['ok', 'too_old'].includes(outcomes[i]!)));
+          }
+          expect(batched.ingest.counts).toEqual(single.ingest.counts);
+          expect(rowOf(batched.index, batched.slot)).toEqual(rowOf(single.index, single.slot));
+        },
+      ),
     );
   });
 
@@ -147,7 +169,7 @@ describe('ingest', () => {
     const fixes = [NOW - 120_000, NOW - 90_000, NOW - 50_000].map((atMs) => fixAt(atMs, HOME));
     expect(ingest.batch(slot, fixes.slice(0, 2), NOW).usable).toHaveLength(2);
     expect(index.isPlaced(slot)).toBe(false);
-    expect(ingest.batch(slot, fixes, NOW)).toEqual({ newest: 'ok', usable: fixes });
+    expect(ingest.batch(slot, fixes, NOW)).toEqual({ newest: 'ok', moved: true, usable: fixes });
     expect(ingest.counts).toMatchObject({ ok: 1, too_old: 4 });
   });
 

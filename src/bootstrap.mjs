@@ -26,7 +26,8 @@ const COMMANDS = {
   sim: { redis: false, run: runMain },
   token: { redis: false, run: runMain },
   contract: { redis: false, run: runMain },
-  test: { redis: true, run: runTests },
+  // Tests empty the Redis they use: never the operator's.
+  test: { redis: true, ownRedis: true, run: runTests },
   check: { redis: false, run: runChecks },
   build: { redis: false, run: () => undefined },
 };
@@ -207,7 +208,7 @@ async function start([command, ...args]) {
     throw new MissingPiece('it runs on Linux and macOS: on Windows, run it inside WSL');
   await withSetupLock(async () => {
     await ensureDependencies();
-    if (known.redis && !process.env.REDIS_URL) await ensureRedis();
+    if (known.redis && (known.ownRedis || !process.env.REDIS_URL)) await ensureRedis();
     await build();
   });
   await known.run(command, args);

@@ -35,7 +35,7 @@ export interface PrivateStores {
   /** The processes, by name (`postgres`, `redis`, and the `keeper` that ends them). */
   readonly pids: Readonly<Record<string, number>>;
   /** Ends them in good order and, unless the data is kept, removes it. May be called twice. */
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** How private stores are to be started. */

@@ -13,8 +13,6 @@ declare module 'vitest' {
     databaseUrl: string;
     /** A database there with all migrations, to be copied and never connected to. */
     templateName: string;
-    /** The operator's Redis; null: each file starts its own. */
-    redisUrl: string | null;
   }
 }
 
@@ -39,7 +37,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
   }
   project.provide('databaseUrl', databaseUrl);
   project.provide('templateName', templateName);
-  project.provide('redisUrl', process.env['REDIS_URL'] || null);
   return async () => {
     await admin.unsafe(`DROP DATABASE ${templateName} WITH (FORCE)`);
     await admin.end();

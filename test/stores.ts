@@ -2,6 +2,7 @@ import { Redis } from 'ioredis';
 import postgres from 'postgres';
 import { afterAll, inject } from 'vitest';
 
+import { assert } from '../src/lib/assert.ts';
 import { createWallClock } from '../src/lib/clock.ts';
 import { randomToken } from '../src/lib/entropy.ts';
 import { until } from '../src/private-processes.ts';
@@ -52,34 +53,26 @@ export interface FreshRedis {
 
 /**
  * Starts a Redis for this file (0.1 s), because channels and scripts know no database numbers, and ends it after the file's last
- * test; fails the file when somebody still holds a connection to it then. With REDIS_URL set it is that one, which must be
- * empty and is emptied after: then files must not run side by side (`--no-file-parallelism`). To be called while the file is
- * loaded, not in a hook: `const redis = await freshRedis();`
+ * test; fails the file when somebody still holds a connection to it then. Never the operator's: tests empty what they use. To
+ * be called while the file is loaded, not in a hook: `const redis = await freshRedis();`
  */
 export async function freshRedis(): Promise<FreshRedis> {
   let cleanUp = (): Promise<void> => Promise.resolve();
   // Before the first await: afterwards the file may no longer add hooks.
   afterAll(() => cleanUp());
-  const operatorUrl = inject('redisUrl');
-  const own = operatorUrl === null ? await startPrivateStores({ dataDir: DATA_DIR, only: 'redis' }) : null;
-  const url = operatorUrl ?? own?.redisUrl;
-  if (!url) throw new Error('there is no Redis');
+  const { redisUrl: url, stop } = await startPrivateStores({ dataDir: DATA_DIR, only: 'redis' });
+  assert(url !== null, 'a Redis was asked for');
   const client = new Redis(url);
-  let isOurs = own !== null;
   cleanUp = async () => {
     try {
-      if (isOurs)
-        await until({ ...LEFT_OPEN, what: 'closing of all connections to Redis' }, () =>
-          lastConnection(client),
-        );
+      await until({ ...LEFT_OPEN, what: 'closing of all connections to Redis' }, () =>
+        lastConnection(client),
+      );
     } finally {
-      if (isOurs) await client.flushall();
       client.disconnect();
-      await own?.stop();
+      await stop();
     }
   };
-  if ((await client.dbsize()) > 0) throw new Error('REDIS_URL is not empty: tests would erase what is there');
-  isOurs = true;
   return { url };
 }
 

@@ -1,3 +1,4 @@
+import type { webcrypto } from 'node:crypto';
 import { jwtVerify, SignJWT } from 'jose';
 import type { Principal } from '../dispatch/desk.ts';
 import { type DriverId, isAccountId, type RiderId } from '../domain/ids.ts';
@@ -33,15 +34,14 @@ export interface Auth {
   authenticate(token: string | null, address: string): Result<Identity> | Promise<Result<Identity>>;
 }
 
-const ROLES = ['driver', 'rider', 'operator'] as const;
-export type Role = (typeof ROLES)[number];
+export type Role = Principal['role'];
 /** Longer than any token of ours; a longer one is not looked at. */
 const TOKEN_LENGTH_MAX = 2_048;
 const ADDRESSES_MAX = 50_000;
 const ALGORITHM = 'HS256';
 
 type Secret = Uint8Array<ArrayBuffer>;
-const importSecret = (secret: Uint8Array): Promise<CryptoKey> => {
+const importSecret = (secret: Uint8Array): Promise<webcrypto.CryptoKey> => {
   assert(secret.byteLength >= 32, 'a token secret has at least 32 bytes');
   const algorithm = { name: 'HMAC', hash: 'SHA-256' };
   return crypto.subtle.importKey('raw', secret as Secret, algorithm, false, ['sign', 'verify']);
@@ -90,7 +90,7 @@ export function createAuth(options: AuthOptions): Auth {
 /** The identity in a token signed with `key`, or null. The algorithm is pinned: a token cannot choose a weaker one. */
 async function verified(
   token: string,
-  key: CryptoKey,
+  key: webcrypto.CryptoKey,
   nowMs: number,
   toleranceS: number,
 ): Promise<Identity | null> {

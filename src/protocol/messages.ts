@@ -7,7 +7,7 @@ import { REJECTIONS } from '../domain/rejection.ts';
 /** The one schema source of the wire: types, validators, `proto/` and the REST bodies all come from here. */
 
 const oneOf = <const T extends readonly string[]>(values: T, description: string) =>
-  Type.Enum([...values] as unknown as [...T], { description });
+  Type.Unsafe<T[number]>(Type.Enum([...values], { description }));
 
 const text = (max: number, description: string) => Type.String({ minLength: 1, maxLength: max, description });
 const unixMs = (description: string) =>
@@ -72,7 +72,12 @@ export const DRIVER_MESSAGES = {
   ),
   online: message(
     'online',
-    { id: CommandId, vehicleClass: Class, seats: Seats },
+    {
+      id: CommandId,
+      vehicleClass: Class,
+      seats: Seats,
+      marketId: Type.Optional(text(64, 'which city; needed where the server has several')),
+    },
     'go on duty with this vehicle',
   ),
   offline: message('offline', { id: CommandId }, 'go off duty; refused during a trip'),

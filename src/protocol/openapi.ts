@@ -1,0 +1,84 @@
+import { type JsonObject, SchemaComponents } from './contract-schemas.ts';
+import { UUID_PATTERN } from './messages.ts';
+import { IDEMPOTENCY_KEY_PATTERN, operation, type OperationId, OPERATIONS, ProblemSchema } from './rest.ts';
+
+/** Statuses any operation may answer with besides its own. */
+const COMMON = [401, 403, 429, 500, 503];
+
+/** The REST half of the contract as an OpenAPI 3.1 document; the same on every run. */
+export function openApi(version: string): JsonObject {
+  const schemas = new SchemaComponents();
+  const paths: JsonObject = {};
+  for (const id of Object.keys(OPERATIONS) as OperationId[]) {
+    const { path, method } = operation(id);
+    paths[path] = { ...(paths[path] as JsonObject | undefined), [method]: describe(id, schemas) };
+  }
+  const problem = content('application/problem+json', schemas.use(ProblemSchema));
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'hexdispatch REST',
+      version,
+      description:
+        'The commands of the socket where a socket is not at hand. Unknown fields are ignored. Errors are RFC 9457 problems.',
+      license: { name: 'Proprietary', identifier: 'LicenseRef-Proprietary' },
+    },
+    servers: [{ url: '/' }],
+    security: [{ token: [] }],
+    paths,
+    components: {
+      securitySchemes: { token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
+      responses: { Problem: { description: 'why not', content: problem } },
+      schemas: schemas.components,
+    },
+  };
+}
+
+function describe(id: OperationId, schemas: SchemaComponents): JsonObject {
+  const { path, summary, idempotent, body, query, status, answer, roles } = operation(id);
+  const own = [
+    ...(body === undefined ? [] : [400, 408, 413, 415, 422]),
+    ...(query === undefined ? [] : [422]),
+  ];
+  if (path.includes('{')) own.push(404);
+  if (idempotent) own.push(409);
+  const refusals = [...new Set([...COMMON, ...own])].sort((a, b) => a - b);
+  const described: JsonObject = {
+    operationId: id,
+    summary,
+    description: `Roles: ${roles.join(', ')}.`,
+    parameters: parameters(id),
+    responses: {
+      [status]: { description: 'done', content: content('application/json', schemas.use(answer)) },
+      ...Object.fromEntries(refusals.map((code) => [code, { $ref: '#/components/responses/Problem' }])),
+    },
+  };
+  if (body === undefined) return described;
+  return {
+    ...described,
+    requestBody: { required: true, content: content('application/json', schemas.use(body)) },
+  };
+}
+
+function parameters(id: OperationId): JsonObject[] {
+  const { path, idempotent, query } = operation(id);
+  const list: JsonObject[] = [];
+  if (path.includes('{tripId}'))
+    list.push({
+      ...{ name: 'tripId', in: 'path', required: true },
+      schema: { type: 'string', pattern: UUID_PATTERN },
+    });
+  if (idempotent)
+    list.push({
+      ...{ name: 'Idempotency-Key', in: 'header', required: true },
+      description: 'made by the client, new for every command, the same for every repeat of it',
+      schema: { type: 'string', pattern: IDEMPOTENCY_KEY_PATTERN },
+    });
+  for (const [name, schema] of Object.entries(query ?? {}))
+    list.push({ name, in: 'query', required: true, schema: new SchemaComponents().use(schema) });
+  return list;
+}
+
+function content(type: string, schema: JsonObject): JsonObject {
+  return { [type]: { schema } };
+}

@@ -1,0 +1,115 @@
+import type uWS from 'uWebSockets.js';
+import type { Clock, Timer } from '../lib/clock.ts';
+import type { Problem } from './problem.ts';
+import { httpProblem } from './problem.ts';
+
+const REASONS: Readonly<Record<number, string>> = {
+  200: 'OK',
+  201: 'Created',
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  408: 'Request Timeout',
+  409: 'Conflict',
+  413: 'Content Too Large',
+  415: 'Unsupported Media Type',
+  422: 'Unprocessable Content',
+  429: 'Too Many Requests',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+};
+
+/** Who is told when an answer has gone out. */
+export interface ExchangeWatcher {
+  /** Set by the drain: answers close their connection. */
+  readonly isDraining: boolean;
+  /** `status` is 0 when the client went away before the answer. */
+  done(operation: string, status: number): void;
+}
+
+/**
+ * One request's answer: sent at most once, never after the client has gone, corked whenever it comes. Made inside the
+ * route handler; everything that is needed of the request is read there too, since uWebSockets.js takes it back.
+ */
+export class Exchange {
+  private readonly res: uWS.HttpResponse;
+  private readonly operation: string;
+  private readonly watcher: ExchangeWatcher;
+  private isOver = false;
+  private whenOver: (() => void) | null = null;
+
+  constructor(res: uWS.HttpResponse, operation: string, watcher: ExchangeWatcher) {
+    this.res = res;
+    this.operation = operation;
+    this.watcher = watcher;
+    res.onAborted(() => this.finish(0));
+  }
+
+  json(status: number, body: unknown): void {
+    this.end(status, 'application/json', JSON.stringify(body));
+  }
+
+  text(status: number, contentType: string, body: string): void {
+    this.end(status, contentType, body);
+  }
+
+  problem(problem: Problem, headers: Readonly<Record<string, string>> = {}): void {
+    const extra: Record<string, string> = { ...headers };
+    if (problem.status === 401) extra['www-authenticate'] = 'Bearer';
+    if (problem.status === 429 || problem.status === 503) extra['retry-after'] = '1';
+    this.end(problem.status, 'application/problem+json', JSON.stringify(problem), extra);
+  }
+
+  /**
+   * The whole body, at most `bytesMax` of it and within `msMax`; otherwise the request is answered (413, 408) and nothing is
+   * handed on. To be called inside the route handler.
+   */
+  body(
+    limits: { bytesMax: number; msMax: number },
+    wallClock: Clock,
+    take: (body: Uint8Array) => void,
+  ): void {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const timer: Timer = wallClock.after(limits.msMax, () => this.problem(httpProblem('body_too_slow')));
+    this.whenOver = () => timer.cancel();
+    this.res.onData((chunk, isLast) => {
+      if (this.isOver) return;
+      size += chunk.byteLength;
+      if (size > limits.bytesMax) return this.problem(httpProblem('body_too_large'));
+      // A copy: the buffer is taken back when this returns.
+      chunks.push(Buffer.from(new Uint8Array(chunk)));
+      if (!isLast) return;
+      timer.cancel();
+      take(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
+    });
+  }
+
+  private end(status: number, contentType: string, body: string, headers?: Record<string, string>): void {
+    if (this.isOver) return;
+    // A refused body may still be under way: its connection cannot carry another request.
+    const closes = this.watcher.isDraining || status === 408 || status === 413;
+    this.finish(status);
+    this.res.cork(() => {
+      this.res.writeStatus(`${status} ${REASONS[status] ?? 'Error'}`);
+      this.res.writeHeader('content-type', contentType);
+      this.res.writeHeader('cache-control', 'no-store');
+      this.res.writeHeader('x-content-type-options', 'nosniff');
+      this.res.writeHeader('referrer-policy', 'no-referrer');
+      this.res.writeHeader('content-security-policy', "default-src 'none'; frame-ancestors 'none'");
+      if (headers !== undefined) {
+        for (const [name, value] of Object.entries(headers)) this.res.writeHeader(name, value);
+      }
+      this.res.end(body, closes);
+    });
+  }
+
+  private finish(status: number): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.whenOver?.();
+    this.watcher.done(this.operation, status);
+  }
+}

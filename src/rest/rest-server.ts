@@ -1,0 +1,233 @@
+import type uWS from 'uWebSockets.js';
+import type { Desk, Principal } from '../dispatch/desk.ts';
+import { type Rejection, rejected, type Result } from '../domain/rejection.ts';
+import { clientAddress } from '../lib/client-address.ts';
+import type { Clock } from '../lib/clock.ts';
+import { type BucketRate, KeyedBuckets } from '../lib/token-bucket.ts';
+import { readJson } from '../protocol/json-reader.ts';
+import { IDEMPOTENCY_KEY_PATTERN, operation, type OperationId, OPERATIONS } from '../protocol/rest.ts';
+import { compileCheck, type SchemaCheck } from '../protocol/schema-check.ts';
+import { Exchange } from './exchange.ts';
+import { type Call, createHandlers, type Handler } from './handlers.ts';
+import { mountProbes, type ProbeOptions } from './probes.ts';
+import { httpProblem, problemOf } from './problem.ts';
+
+/** Every bound of REST, with what happens at it (R10). */
+export interface RestLimits {
+  /** Longer bodies: 413. */
+  readonly bodyBytesMax: number;
+  /** Slower bodies: 408. */
+  readonly bodyMsMax: number;
+  /** Requests of one account; those above: 429. */
+  readonly account: BucketRate;
+  /** Requests of one address; those above: 429. High: phones of one carrier may share it. */
+  readonly address: BucketRate;
+  /** Accounts and addresses remembered for that. */
+  readonly keysMax: number;
+  /** Drivers in an answer of nearby. */
+  readonly nearbyMax: number;
+  /** Requests being answered, in all; the next gets 503. */
+  readonly inFlightMax: number;
+}
+
+export const REST_LIMITS: RestLimits = {
+  bodyBytesMax: 16 * 1024,
+  bodyMsMax: 5_000,
+  account: { perS: 10, burstMax: 40 },
+  address: { perS: 200, burstMax: 1_000 },
+  keysMax: 100_000,
+  nearbyMax: 20,
+  inFlightMax: 5_000,
+};
+
+type Authenticated = Result<{ readonly principal: Principal }>;
+
+export interface RestOptions extends Omit<ProbeOptions, 'watcher'> {
+  readonly desk: Desk;
+  /** As the gateway's: a plain value for a token seen before. */
+  readonly auth: {
+    authenticate(token: string | null, address: string): Authenticated | Promise<Authenticated>;
+  };
+  readonly wallClock: Clock;
+  readonly limits?: Partial<RestLimits>;
+  readonly trustForwardedFor?: boolean;
+  /** What broke while answering; logged once, here. */
+  readonly onError: (error: unknown, fields: Record<string, unknown>) => void;
+}
+
+/** Answers by operation and status, for the metrics; `aborted` when the client went away first. */
+export type RestCounters = Map<string, number>;
+
+interface Route {
+  readonly id: OperationId;
+  readonly handle: Handler;
+  readonly checkBody: SchemaCheck<unknown> | null;
+  readonly query: readonly { name: string; check: SchemaCheck<unknown> }[];
+}
+
+const idempotencyKey = new RegExp(IDEMPOTENCY_KEY_PATTERN, 'u');
+
+/** REST on the gateway's port: routes from the contract's table, each the twin of a command. Fits the gateway's HttpSurface. */
+export class RestServer {
+  readonly counters: RestCounters = new Map();
+  isDraining = false;
+  private inFlight = 0;
+  private onIdle: (() => void) | null = null;
+  private readonly options: RestOptions;
+  private readonly limits: RestLimits;
+  private readonly accounts: KeyedBuckets;
+  private readonly addresses: KeyedBuckets;
+
+  constructor(options: RestOptions) {
+    this.options = options;
+    this.limits = { ...REST_LIMITS, ...options.limits };
+    this.accounts = new KeyedBuckets(this.limits.account, this.limits.keysMax);
+    this.addresses = new KeyedBuckets(this.limits.address, this.limits.keysMax);
+  }
+
+  mount(app: uWS.TemplatedApp): void {
+    const handlers = createHandlers(this.options.desk, this.limits.nearbyMax);
+    const methodsOf = new Map<string, string[]>();
+    for (const id of Object.keys(OPERATIONS) as OperationId[]) {
+      const { method, path, body, query } = operation(id);
+      const pattern = path.replaceAll(/\{(\w+)\}/g, ':$1');
+      const route: Route = {
+        id,
+        handle: handlers[id],
+        checkBody: body === undefined ? null : compileCheck(body),
+        query: Object.entries(query ?? {}).map(([name, schema]) => ({ name, check: compileCheck(schema) })),
+      };
+      app[method](pattern, (res, req) => this.receive(res, req, route));
+      methodsOf.set(pattern, [...(methodsOf.get(pattern) ?? []), method.toUpperCase()]);
+    }
+    mountProbes(app, { ...this.options, watcher: this });
+    for (const [pattern, methods] of methodsOf) {
+      app.any(pattern, (res) => {
+        this.exchange(res, 'other').problem(httpProblem('method_not_allowed'), { allow: methods.join(', ') });
+      });
+    }
+    app.any('/*', (res) => this.exchange(res, 'other').problem(httpProblem('no_such_path')));
+  }
+
+  drain(): Promise<void> {
+    this.isDraining = true;
+    if (this.inFlight === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.onIdle = resolve;
+    });
+  }
+
+  done(operationName: string, status: number): void {
+    const key = `${operationName} ${status === 0 ? 'aborted' : status}`;
+    this.counters.set(key, (this.counters.get(key) ?? 0) + 1);
+    this.inFlight -= 1;
+    if (this.inFlight === 0) this.onIdle?.();
+  }
+
+  /** Counts a request in, and makes its answer. */
+  exchange(res: uWS.HttpResponse, operationName: string): Exchange {
+    this.inFlight += 1;
+    return new Exchange(res, operationName, this);
+  }
+
+  /** Reads all that is needed of the request, then decides: the request is gone once this returns. */
+  private receive(res: uWS.HttpResponse, req: uWS.HttpRequest, route: Route): void {
+    const exchange = this.exchange(res, route.id);
+    const forwarded = this.options.trustForwardedFor === true ? req.getHeader('x-forwarded-for') : null;
+    const address = clientAddress(res.getRemoteAddress(), forwarded);
+    const refusal = this.refusalOf(address);
+    if (refusal !== null) return exchange.problem(problemOf(refusal));
+    const { idempotent } = operation(route.id);
+    const key = idempotent === true ? req.getHeader('idempotency-key') : '';
+    if (idempotent === true && !idempotencyKey.test(key)) return exchange.problem(httpProblem('bad_key'));
+    const query: Record<string, number> = {};
+    for (const { name, check } of route.query) {
+      const value = numberOf(req.getQuery(name));
+      const checked = check(value);
+      if (!checked.ok)
+        return exchange.problem(problemOf(rejected('bad_message', `query ${name}: ${checked.detail ?? ''}`)));
+      query[name] = value;
+    }
+    const asked = { tripId: req.getParameter(0) ?? '', key, query };
+    const token = tokenOf(req.getHeader('authorization'));
+    if (route.checkBody === null)
+      return this.authorise(exchange, route, token, address, { ...asked, body: null });
+    if (!isJson(req.getHeader('content-type'))) return exchange.problem(httpProblem('not_json'));
+    const { bodyBytesMax, bodyMsMax } = this.limits;
+    exchange.body({ bytesMax: bodyBytesMax, msMax: bodyMsMax }, this.options.wallClock, (bytes) => {
+      const body = readJson(bytes);
+      if (!body.ok) return exchange.problem(httpProblem('bad_json', body.detail));
+      this.authorise(exchange, route, token, address, { ...asked, body: body.value });
+    });
+  }
+
+  private refusalOf(address: string): Rejection | null {
+    if (this.isDraining) return rejected('draining');
+    if (this.inFlight > this.limits.inFlightMax) return rejected('overloaded');
+    return this.addresses.take(address, this.options.wallClock.nowMs()) ? null : rejected('rate_limited');
+  }
+
+  private authorise(
+    exchange: Exchange,
+    route: Route,
+    token: string | null,
+    address: string,
+    asked: Omit<Call, 'principal'>,
+  ): void {
+    const go = (identity: Authenticated): void => {
+      if (!identity.ok) return exchange.problem(problemOf(identity));
+      this.perform(exchange, route, { ...asked, principal: identity.value.principal });
+    };
+    const identity = this.options.auth.authenticate(token, address);
+    if (identity instanceof Promise) void identity.then(go);
+    else go(identity);
+  }
+
+  /** Role, rate, body, in this order: a stranger learns nothing about a body he may not send. */
+  private perform(exchange: Exchange, route: Route, call: Call): void {
+    const { principal } = call;
+    const { roles, status } = operation(route.id);
+    if (!roles.includes(principal.role)) return exchange.problem(problemOf(rejected('forbidden')));
+    if (!this.accounts.take(accountKey(principal), this.options.wallClock.nowMs()))
+      return exchange.problem(problemOf(rejected('rate_limited')));
+    const body = route.checkBody?.(call.body);
+    if (body !== undefined && !body.ok) return exchange.problem(problemOf(body));
+    const answer = (result: Result<unknown>): void =>
+      result.ok ? exchange.json(status, result.value) : exchange.problem(problemOf(result));
+    const fail = (error: unknown): void => {
+      this.options.onError(error, { operation: route.id });
+      exchange.problem(httpProblem('internal'));
+    };
+    try {
+      const result = route.handle({ ...call, body: body?.value ?? null });
+      if (result instanceof Promise) result.then(answer).catch(fail);
+      else answer(result);
+    } catch (error) {
+      fail(error);
+    }
+  }
+}
+
+/** The number that the whole text is, or NaN, which no schema takes. */
+function numberOf(text: string | undefined): number {
+  return text === undefined || text.trim() === '' ? NaN : Number(text);
+}
+
+function tokenOf(header: string): string | null {
+  return /^bearer /i.test(header) ? header.slice(7).trim() : null;
+}
+
+function isJson(contentType: string): boolean {
+  return /^application\/json\s*(;|$)/i.test(contentType);
+}
+
+function accountKey(principal: Principal): string {
+  switch (principal.role) {
+    case 'driver':
+      return `d:${principal.driverId}`;
+    case 'rider':
+      return `r:${principal.riderId}`;
+    case 'operator':
+      return `o:${principal.operatorId}`;
+  }
+}

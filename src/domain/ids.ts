@@ -15,6 +15,8 @@ export type MarketId = Branded<'MarketId'>;
 /** Makes new ids; production draws UUIDs (version 7), the simulation a seeded sequence of them. */
 export interface IdSource {
   newId(): string;
+  /** Four digits that the rider tells the driver. */
+  newPin(): string;
 }
 
 const ACCOUNT = /^[A-Za-z0-9_.:-]{1,64}$/;

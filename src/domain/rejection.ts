@@ -22,7 +22,6 @@ export const REJECTIONS = {
   wrong_state: { retryable: false, message: 'the trip is not in a state that allows this' },
   wrong_pin: { retryable: false, message: 'the PIN is not the one of this trip' },
   too_early: { retryable: true, message: 'the waiting time at the pickup has not passed yet' },
-  too_far: { retryable: true, message: 'the driver is too far from the place' },
 } as const;
 
 export type RejectionCode = keyof typeof REJECTIONS;

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 
 /**
  * A word nobody can guess, for passwords and for names that must not clash: `bytes` from the operating system's generator as
@@ -7,4 +7,19 @@ import { randomBytes } from 'node:crypto';
  */
 export function randomToken(bytes: number): string {
   return randomBytes(bytes).toString('hex');
+}
+
+/** A UUID of version 7 (RFC 9562): 48 bits of `nowMs`, 74 random bits, so that ids made later sort later. */
+export function randomUuidV7(nowMs: number): string {
+  const bytes = randomBytes(16);
+  bytes.writeUIntBE(nowMs, 0, 6);
+  bytes[6] = 0x70 | (bytes[6]! & 0x0f);
+  bytes[8] = 0x80 | (bytes[8]! & 0x3f);
+  const hex = bytes.toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+/** Four decimal digits, uniform. */
+export function randomPin(): string {
+  return String(randomInt(10_000)).padStart(4, '0');
 }

@@ -1,0 +1,41 @@
+import type { Market } from '../domain/market.ts';
+import type { Claims } from '../geo/claims.ts';
+import { createStraightLineEta } from '../maps/eta.ts';
+import { ActiveTrips } from './active-trips.ts';
+import { createDispatchState } from './dispatch-state.ts';
+import type { DispatchMeter } from './dispatch-meter.ts';
+import { Dispatcher } from './dispatcher.ts';
+import type { Engine, ServedMarket } from './engine.ts';
+import { TripViews } from './trip-view.ts';
+
+export interface EngineOptions extends Pick<
+  Engine,
+  'store' | 'index' | 'ingest' | 'announcer' | 'clock' | 'ids' | 'log' | 'limits'
+> {
+  readonly markets: readonly Market[];
+  readonly claims: Claims;
+  readonly meter: DispatchMeter;
+  /** Wall milliseconds, for durations alone. */
+  readonly stopwatchMs: () => number;
+}
+
+/** Puts an engine together from its stores; nothing runs until `takeUp` and the dispatchers' `start`. */
+export function createEngine(options: EngineOptions): Engine {
+  const { store, index, announcer, clock, ids, log, limits } = options;
+  const etas = new Map(
+    options.markets.map((market) => [
+      market.marketId,
+      createStraightLineEta(market.driveSpeed, market.timeZone),
+    ]),
+  );
+  const views = new TripViews({ index, announcer, clock, etas: etas });
+  const active = new ActiveTrips({ store, index, announcer, views, clock, log });
+  const serve = (market: Market): ServedMarket => {
+    const eta = etas.get(market.marketId)!;
+    const state = createDispatchState({ market, index, eta, ids, staleMs: limits.staleMs });
+    const dispatcher = new Dispatcher({ ...options, state, views });
+    return { market, eta, dispatcher };
+  };
+  const markets = new Map(options.markets.map((market) => [market.marketId, serve(market)]));
+  return { markets, store, index, ingest: options.ingest, active, views, announcer, clock, ids, log, limits };
+}

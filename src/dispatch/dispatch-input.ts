@@ -1,0 +1,56 @@
+import type { DriverStatus } from '../domain/driver-state.ts';
+import type { DriverId, OfferId, TripId } from '../domain/ids.ts';
+import type { Offer } from '../domain/offer.ts';
+import type { Place } from '../domain/place.ts';
+import type { Trip } from '../domain/trip.ts';
+import type { OfferOpening } from '../store/trip-store.ts';
+import type { Vehicle } from '../domain/vehicle.ts';
+
+/** All that a dispatcher can learn. Inputs may come late, twice or out of order; the store decides, not they (R7). */
+export type DispatchInput =
+  /** A stored request waits for a driver: new, given back by its driver, or found by a sweep. Known ones are left alone. */
+  | {
+      readonly kind: 'request_opened';
+      readonly trip: Trip;
+      readonly excluded: readonly DriverId[];
+      /** Since when this search runs, Unix ms: its time to live counts from here. */
+      readonly sinceMs: number;
+    }
+  /** The trip is no longer searching, for whatever reason. */
+  | { readonly kind: 'request_closed'; readonly tripId: TripId }
+  /** The store took the offer. */
+  | { readonly kind: 'offer_opened'; readonly offer: Offer }
+  /** The claim was lost, the store refused, or neither could be reached. */
+  | { readonly kind: 'offer_refused'; readonly offerId: OfferId; readonly why: OfferRefusal }
+  /** The offer is over, by answer, time or withdrawal. */
+  | { readonly kind: 'offer_closed'; readonly offer: Offer }
+  /** The end of an offer could not be stored: the next tick tries again. */
+  | { readonly kind: 'closing_failed'; readonly offerId: OfferId }
+  /** Expiry was refused or could not be stored: the request goes on. */
+  | { readonly kind: 'expiry_failed'; readonly tripId: TripId }
+  | { readonly kind: 'driver_on_duty'; readonly driverId: DriverId; readonly vehicle: Vehicle }
+  | { readonly kind: 'driver_off_duty'; readonly driverId: DriverId }
+  /** The driver's trip moved on; `free` is where it will end, once known to end somewhere. */
+  | {
+      readonly kind: 'driver_status';
+      readonly driverId: DriverId;
+      readonly status: Extract<DriverStatus, 'available' | 'to_pickup' | 'at_pickup' | 'on_trip'>;
+      readonly dropoff: Place | null;
+    }
+  /** Run the matcher. */
+  | { readonly kind: 'tick' };
+
+export type OfferRefusal = 'claim_lost' | 'unavailable' | Extract<OfferOpening, { opened: false }>['why'];
+
+/** What a trip with a driver says about that driver; on the way, where the driver will be free. */
+export function statusInput(driverId: DriverId, trip: Trip): DispatchInput {
+  switch (trip.status) {
+    case 'to_pickup':
+    case 'at_pickup':
+      return { kind: 'driver_status', driverId, status: trip.status, dropoff: null };
+    case 'on_trip':
+      return { kind: 'driver_status', driverId, status: 'on_trip', dropoff: trip.dropoff };
+    default:
+      return { kind: 'driver_status', driverId, status: 'available', dropoff: null };
+  }
+}

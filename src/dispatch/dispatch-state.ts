@@ -1,0 +1,93 @@
+import type { DriverId, IdSource, OfferId, TripId } from '../domain/ids.ts';
+import type { Market } from '../domain/market.ts';
+import type { Trip } from '../domain/trip.ts';
+import type { DriverIndex } from '../geo/driver-index.ts';
+import { DriverSearch } from '../geo/driver-search.ts';
+import type { Eta } from '../maps/eta.ts';
+import { createAcceptance, type Acceptance } from '../matching/acceptance.ts';
+import { createAssignmentSolver, type AssignmentSolver } from '../matching/assignment.ts';
+import { Candidates, type WeighingContext } from '../matching/candidates.ts';
+import type { MatchRequest } from '../matching/match-request.ts';
+
+/** A request that waits for a driver, or for an answer to its offers. */
+export interface OpenRequest extends MatchRequest {
+  readonly trip: Trip;
+  readonly excluded: Set<DriverId>;
+  radiusM: number;
+  readonly sinceMs: number;
+  readonly offers: Set<OfferId>;
+  /** Expiry is being stored: no more offers. */
+  isExpiring: boolean;
+  offersMade: number;
+  /** Whether its first tick found a free driver: tells waiting for supply from waiting for the engine. */
+  hadChoiceAtOnce: boolean | null;
+}
+
+/** `opening`: claim and store under way. `live`: the driver may answer. `closing`: its end is being stored. */
+export interface OpenOffer {
+  readonly offerId: OfferId;
+  readonly tripId: TripId;
+  readonly driverId: DriverId;
+  readonly expiresMs: number;
+  phase: 'opening' | 'live' | 'closing';
+}
+
+/** All that a market's dispatcher knows; changed by `step` alone, but for the drivers' places in the index. */
+export interface DispatchState {
+  readonly market: Market;
+  readonly index: DriverIndex;
+  readonly ids: IdSource;
+  readonly requests: Map<TripId, OpenRequest>;
+  readonly offers: Map<OfferId, OpenOffer>;
+  /** Until when a driver is left alone after a lost claim; emptied as time passes. */
+  readonly contested: Map<DriverId, number>;
+  readonly acceptance: Acceptance;
+  readonly candidates: Candidates;
+  readonly solver: AssignmentSolver;
+  readonly weighing: WeighingContext;
+}
+
+export interface DispatchStateOptions {
+  readonly market: Market;
+  readonly index: DriverIndex;
+  readonly eta: Eta;
+  readonly ids: IdSource;
+  /** R8: silent for longer than this = no candidate. */
+  readonly staleMs: number;
+}
+
+export function createDispatchState(options: DispatchStateOptions): DispatchState {
+  const { market, index, eta, ids, staleMs } = options;
+  const contested = new Map<DriverId, number>();
+  const acceptance = createAcceptance(index.driversMax);
+  const { columns } = index;
+  return {
+    market,
+    index,
+    ids,
+    requests: new Map(),
+    offers: new Map(),
+    contested,
+    acceptance,
+    candidates: new Candidates(market.match.candidatesMax),
+    solver: createAssignmentSolver(),
+    weighing: {
+      search: new DriverSearch(index),
+      eta,
+      acceptance,
+      policy: market.match,
+      rules: {
+        index,
+        staleMs,
+        horizonS: market.match.mode === 'batch' ? market.match.horizonS : 0,
+        isContested: (driverId, nowMs) => (contested.get(driverId) ?? 0) > nowMs,
+        freeInS(slot, nowMs) {
+          const lat = columns.freeLat[slot]!;
+          if (Number.isNaN(lat)) return Infinity;
+          const { lat: fromLat, lng: fromLng } = columns;
+          return eta.driveS(fromLat[slot]!, fromLng[slot]!, lat, columns.freeLng[slot]!, nowMs);
+        },
+      },
+    },
+  };
+}

@@ -1,0 +1,58 @@
+import type { MarketId } from '../domain/ids.ts';
+import type { IdSource } from '../domain/ids.ts';
+import { inBounds, type Market } from '../domain/market.ts';
+import type { Place } from '../domain/place.ts';
+import type { DriverIndex } from '../geo/driver-index.ts';
+import type { Ingest } from '../geo/ingest.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import type { Eta } from '../maps/eta.ts';
+import type { TripStore } from '../store/trip-store.ts';
+import type { ActiveTrips } from './active-trips.ts';
+import type { Announcer } from './announcer.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import type { TripViews } from './trip-view.ts';
+
+/** A market as this server runs it. */
+export interface ServedMarket {
+  readonly market: Market;
+  readonly eta: Eta;
+  readonly dispatcher: Dispatcher;
+}
+
+/** How long silence lasts until something follows (R8), and how much may wait. */
+export interface EngineLimits {
+  readonly staleMs: number;
+  readonly offlineMs: number;
+  /** Open requests per market; beyond it new ones are shed with `overloaded`. */
+  readonly openRequestsMax: number;
+}
+
+export const DEFAULT_ENGINE_LIMITS: EngineLimits = {
+  staleMs: 60_000,
+  offlineMs: 300_000,
+  openRequestsMax: 50_000,
+};
+
+/** The parts that commands and pings work on; put together by the composition root. */
+export interface Engine {
+  readonly markets: ReadonlyMap<MarketId, ServedMarket>;
+  readonly store: TripStore;
+  readonly index: DriverIndex;
+  readonly ingest: Ingest;
+  readonly active: ActiveTrips;
+  readonly views: TripViews;
+  readonly announcer: Announcer;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly log: Log;
+  readonly limits: EngineLimits;
+}
+
+/** The market whose service area holds both places, or undefined. */
+export function marketOf(engine: Engine, ...places: readonly Place[]): ServedMarket | undefined {
+  for (const served of engine.markets.values()) {
+    if (places.every((place) => inBounds(served.market.bounds, place))) return served;
+  }
+  return undefined;
+}

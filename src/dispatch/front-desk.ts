@@ -1,0 +1,91 @@
+import type { DriverId, RiderId, TripId } from '../domain/ids.ts';
+import type { Place } from '../domain/place.ts';
+import { accepted, rejected, type Result } from '../domain/rejection.ts';
+import { OverloadedError } from '../store/group-commit.ts';
+import type { NearbyDriver, Snapshot, TripView } from '../protocol/messages.ts';
+import type { AckBody, Desk, DriverCommand, Principal, RiderCommand } from './desk.ts';
+import { driverCommand } from './driver-desk.ts';
+import type { Engine } from './engine.ts';
+import { nearbyDrivers } from './nearby.ts';
+import { takePings } from './pings.ts';
+import { riderCommand } from './rider-desk.ts';
+import { driverSnapshot, riderSnapshot } from './snapshots.ts';
+
+/** The desk over an engine: authorises, runs, and turns a store out of reach into `unavailable`. */
+export class FrontDesk implements Desk {
+  private readonly engine: Engine;
+
+  constructor(engine: Engine) {
+    this.engine = engine;
+  }
+
+  pings(driverId: DriverId, rows: Float64Array, count: number): void {
+    takePings(this.engine, driverId, rows, count);
+  }
+
+  driver(driverId: DriverId, command: DriverCommand): Promise<Result<AckBody>> {
+    return this.guarded(() => driverCommand(this.engine, driverId, command));
+  }
+
+  rider(riderId: RiderId, command: RiderCommand): Promise<Result<AckBody>> {
+    return this.guarded(() => riderCommand(this.engine, riderId, command));
+  }
+
+  snapshot(principal: Principal): Promise<Result<Snapshot>> {
+    return this.guarded(async () => {
+      switch (principal.role) {
+        case 'driver':
+          return accepted(await driverSnapshot(this.engine, principal.driverId));
+        case 'rider':
+          return accepted(await riderSnapshot(this.engine, principal.riderId));
+        case 'operator':
+          return accepted({ status: null, offer: null, trip: null });
+      }
+    });
+  }
+
+  trip(principal: Principal, tripId: TripId): Promise<Result<TripView>> {
+    return this.guarded(async () => {
+      const trip = await this.engine.store.trip(tripId);
+      if (trip === null) return rejected('not_found');
+      const { views } = this.engine;
+      if (principal.role === 'operator') return accepted(views.forDriver(trip));
+      if (principal.role === 'rider' && trip.riderId === principal.riderId)
+        return accepted(views.forRider(trip));
+      if (principal.role === 'driver' && trip.driverId === principal.driverId)
+        return accepted(views.forDriver(trip));
+      return rejected('not_found');
+    });
+  }
+
+  nearby(place: Place, max: number): Result<NearbyDriver[]> {
+    return nearbyDrivers(this.engine, place, max);
+  }
+
+  explain(principal: Principal, tripId: TripId): Promise<Result<Record<string, unknown>>> {
+    return this.guarded(async () => {
+      if (principal.role !== 'operator') return rejected('forbidden');
+      const { store, views } = this.engine;
+      const trip = await store.trip(tripId);
+      if (trip === null) return rejected('not_found');
+      const [decisions, offers, events] = await Promise.all([
+        store.decisionsOf(tripId),
+        store.offersOf(tripId),
+        store.eventsOf(tripId),
+      ]);
+      return accepted({ trip: views.forDriver(trip), decisions, offers, events });
+    });
+  }
+
+  /** Errors with a code come from a store or the system: the caller may try again. All others are bugs and go up. */
+  private async guarded<T>(work: () => Promise<Result<T>>): Promise<Result<T>> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof OverloadedError) return rejected('overloaded');
+      if (!(error instanceof Error) || !('code' in error)) throw error;
+      this.engine.log.error({ err: error }, 'a command met a store out of reach');
+      return rejected('unavailable');
+    }
+  }
+}

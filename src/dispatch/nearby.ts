@@ -1,0 +1,52 @@
+import type { Place } from '../domain/place.ts';
+import { statusCode } from '../domain/driver-state.ts';
+import { accepted, rejected, type Result } from '../domain/rejection.ts';
+import { DriverSearch } from '../geo/driver-search.ts';
+import type { DriverIndex } from '../geo/driver-index.ts';
+import { NearestBuffer } from '../geo/nearest-buffer.ts';
+import type { NearbyDriver } from '../protocol/messages.ts';
+import { marketOf, type Engine } from './engine.ts';
+
+const NEARBY_MAX = 50;
+const NEARBY_RADIUS_M = 5_000;
+const AVAILABLE = statusCode('available');
+
+/** One searcher and buffer per index, warm between calls. */
+const searchers = new WeakMap<DriverIndex, { search: DriverSearch; near: NearestBuffer }>();
+
+function searcherOf(index: DriverIndex): { search: DriverSearch; near: NearestBuffer } {
+  let searcher = searchers.get(index);
+  if (searcher === undefined) {
+    searcher = { search: new DriverSearch(index), near: new NearestBuffer(NEARBY_MAX) };
+    searchers.set(index, searcher);
+  }
+  return searcher;
+}
+
+/** Free drivers around a place, nearest first, at most `max` (1 to 50) within 5 km; who they are is not told. */
+export function nearbyDrivers(engine: Engine, place: Place, max: number): Result<NearbyDriver[]> {
+  const served = marketOf(engine, place);
+  if (served === undefined) return rejected('outside_area');
+  const { index, clock, limits } = engine;
+  const nowMs = clock.nowMs();
+  const { columns } = index;
+  const { search, near } = searcherOf(index);
+  const accept = (slot: number): boolean =>
+    columns.status[slot] === AVAILABLE && index.isFresh(slot, nowMs, limits.staleMs);
+  search.nearest({ ...place, radiusM: NEARBY_RADIUS_M, max, accept }, near);
+  const drivers: NearbyDriver[] = [];
+  for (let i = 0; i < near.count; i++) {
+    const slot = near.slots[i]!;
+    const lat = columns.lat[slot]!;
+    const lng = columns.lng[slot]!;
+    const headingDeg = columns.headingDeg[slot]!;
+    drivers.push({
+      lat,
+      lng,
+      headingDeg: Number.isNaN(headingDeg) ? null : headingDeg,
+      vehicleClass: index.vehicleClassOf(slot),
+      etaS: Math.round(served.eta.driveS(lat, lng, place.lat, place.lng, nowMs)),
+    });
+  }
+  return accepted(drivers);
+}

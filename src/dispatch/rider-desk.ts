@@ -1,0 +1,118 @@
+import { fareMinor } from '../domain/fare.ts';
+import type { RiderId, TripId } from '../domain/ids.ts';
+import { accepted, rejected, type Result } from '../domain/rejection.ts';
+import type { Quote } from '../domain/trip.ts';
+import { unreachable } from '../lib/assert.ts';
+import { commandKey } from './command-key.ts';
+import type { AckBody, RiderCommand } from './desk.ts';
+import { marketOf, type Engine, type ServedMarket } from './engine.ts';
+import { nearbyDrivers } from './nearby.ts';
+import { settle } from './settlement.ts';
+import { riderSnapshot } from './snapshots.ts';
+import { readMeter } from './trip-meter.ts';
+
+type RideFields = Omit<Extract<RiderCommand, { t: 'quote' }>, 't' | 'id'>;
+const NEARBY_MAX = 20;
+
+/** Runs one command of a rider; store failures reject. */
+export async function riderCommand(
+  engine: Engine,
+  riderId: RiderId,
+  command: RiderCommand,
+): Promise<Result<AckBody>> {
+  switch (command.t) {
+    case 'quote': {
+      const priced = price(engine, command);
+      return priced.ok ? accepted({ quote: priced.value.quote }) : priced;
+    }
+    case 'request':
+      return requestRide(engine, riderId, command);
+    case 'cancel':
+      return cancelRide(engine, riderId, command);
+    case 'nearby': {
+      const drivers = nearbyDrivers(engine, command.place, NEARBY_MAX);
+      return drivers.ok ? accepted({ drivers: drivers.value }) : drivers;
+    }
+    case 'snapshot':
+      return accepted({ snapshot: await riderSnapshot(engine, riderId) });
+    default:
+      return unreachable(command);
+  }
+}
+
+/** The upfront price: the route's distance and time, metered. */
+function price(engine: Engine, ride: RideFields): Result<{ quote: Quote; served: ServedMarket }> {
+  const served = marketOf(engine, ride.pickup, ride.dropoff);
+  if (served === undefined) return rejected('outside_area');
+  const table = served.market.fares[ride.vehicleClass];
+  if (table === undefined) return rejected('class_not_offered');
+  const route = served.eta.route(ride.pickup, ride.dropoff, engine.clock.nowMs());
+  const quote: Quote = {
+    fareMinor: fareMinor(table, route.distanceM, route.durationS),
+    currency: served.market.currency,
+    distanceM: Math.round(route.distanceM),
+    durationS: Math.round(route.durationS),
+  };
+  return accepted({ quote, served });
+}
+
+async function requestRide(
+  engine: Engine,
+  riderId: RiderId,
+  command: Extract<RiderCommand, { t: 'request' }>,
+): Promise<Result<AckBody>> {
+  const priced = price(engine, command);
+  if (!priced.ok) return priced;
+  const { quote, served } = priced.value;
+  const { dispatcher, market } = served;
+  if (dispatcher.state.requests.size >= engine.limits.openRequestsMax) return rejected('overloaded');
+  const { pickup, dropoff, vehicleClass, seats } = command;
+  const requestedMs = engine.clock.nowMs();
+  const result = await engine.store.execute({
+    kind: 'request',
+    key: commandKey(riderId, command),
+    trip: {
+      tripId: engine.ids.newId() as TripId,
+      marketId: market.marketId,
+      riderId,
+      vehicleClass,
+      seats,
+      pickup,
+      dropoff,
+      pin: engine.ids.newPin(),
+      quote,
+      requestedMs,
+    },
+  });
+  if (!result.ok) return result;
+  const { trip, replayed } = result.value;
+  if (!replayed) {
+    dispatcher.asked(trip.tripId);
+    dispatcher.input({ kind: 'request_opened', trip, excluded: [], sinceMs: requestedMs });
+    engine.log.info({ tripId: trip.tripId, riderId, market: market.marketId }, 'trip requested');
+  }
+  return accepted({ trip: engine.views.forRider(trip) });
+}
+
+async function cancelRide(
+  engine: Engine,
+  riderId: RiderId,
+  command: Extract<RiderCommand, { t: 'cancel' }>,
+): Promise<Result<AckBody>> {
+  const before = await engine.store.trip(command.tripId as TripId);
+  const isAboard = before?.riderId === riderId && before.status === 'on_trip';
+  const result = await engine.store.execute({
+    kind: 'transition',
+    key: commandKey(riderId, command),
+    event: 'cancelled',
+    tripId: command.tripId as TripId,
+    actor: 'rider',
+    actorId: riderId,
+    atMs: engine.clock.nowMs(),
+    reason: command.reason,
+    ...(isAboard ? await readMeter(engine, before) : {}),
+  });
+  if (!result.ok) return result;
+  settle(engine, result.value, result.value.trip.driverId);
+  return accepted({ trip: engine.views.forRider(result.value.trip) });
+}

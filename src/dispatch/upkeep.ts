@@ -1,0 +1,117 @@
+import type { MarketId } from '../domain/ids.ts';
+import type { Timer } from '../lib/clock.ts';
+import { statusInput, type DispatchInput } from './dispatch-input.ts';
+import type { Engine, ServedMarket } from './engine.ts';
+
+/** Rows read from the store in one go; a city with more under way is read at the next sweep. */
+const ROWS_MAX = 50_000;
+const SWEEP_MS = 5_000;
+const SILENCE_MS = 1_000;
+const PATH_FLUSH_MS = 5_000;
+
+/**
+ * Takes up what the store holds: drivers on duty, trips under way, searching requests with their offers. Rejects when the
+ * store is out of reach: a server that cannot know its trips must not start.
+ */
+export async function takeUp(engine: Engine): Promise<void> {
+  for (const served of engine.markets.values()) {
+    const { marketId } = served.market;
+    const [duties, trips] = await Promise.all([
+      engine.store.driversOnDuty(marketId, ROWS_MAX),
+      engine.store.tripsWithDriver(marketId, ROWS_MAX),
+    ]);
+    for (const { driverId, vehicle } of duties)
+      served.dispatcher.input({ kind: 'driver_on_duty', driverId, vehicle });
+    for (const trip of trips) {
+      engine.active.update(trip);
+      if (trip.driverId !== null) served.dispatcher.input(statusInput(trip.driverId, trip));
+    }
+    const requests = await sweepRequests(engine, served);
+    engine.log.info({ market: marketId, drivers: duties.length, trips: trips.length, requests }, 'taken up');
+  }
+}
+
+/** R6: finds the requests and offers this dispatcher was not told of; answers how many. */
+export async function sweepRequests(engine: Engine, served: ServedMarket): Promise<number> {
+  const { dispatcher, market } = served;
+  const searching = await engine.store.searchingTrips(market.marketId, ROWS_MAX);
+  const inputs: DispatchInput[] = [];
+  for (const { trip, excluded, liveOffers } of searching) {
+    if (dispatcher.state.requests.has(trip.tripId)) continue;
+    // A trip given back by its driver searches anew from now; its first search counts from the request.
+    const sinceMs = trip.version > 1 ? engine.clock.nowMs() : trip.requestedMs;
+    inputs.push({ kind: 'request_opened', trip, excluded, sinceMs });
+    for (const offer of liveOffers) inputs.push({ kind: 'offer_opened', offer });
+  }
+  dispatcher.input(...inputs);
+  return inputs.filter((input) => input.kind === 'request_opened').length;
+}
+
+/** R8: drivers silent for too long go off duty, unless a trip binds them: then they only stop being placed. */
+export async function sweepSilence(engine: Engine): Promise<void> {
+  const nowMs = engine.clock.nowMs();
+  for (const { driverId } of engine.ingest.sweepSilent(nowMs, engine.limits.offlineMs)) {
+    const duty = await engine.store.dutyOf(driverId);
+    if (duty === null) continue;
+    const dispatcher = engine.markets.get(duty.marketId)?.dispatcher;
+    const trip = engine.active.of(driverId);
+    if (trip !== null) {
+      dispatcher?.input(
+        { kind: 'driver_on_duty', driverId, vehicle: duty.vehicle },
+        statusInput(driverId, trip),
+      );
+      continue;
+    }
+    await engine.store.setDuty({ ...duty, onDuty: false, sinceMs: nowMs });
+    engine.announcer.toDriver(driverId, { t: 'duty', status: 'offline' });
+    engine.log.info({ driverId }, 'driver silent for too long: off duty');
+  }
+}
+
+/** The engine's regular duties. Each runs to its end before it runs again; a failure is logged and made up for next time. */
+export class Upkeep {
+  private readonly engine: Engine;
+  private readonly timers: Timer[] = [];
+  private readonly running = new Map<string, Promise<void>>();
+
+  constructor(engine: Engine) {
+    this.engine = engine;
+  }
+
+  start(): void {
+    const { engine } = this;
+    this.every('paths', PATH_FLUSH_MS, () => engine.active.flush());
+    this.every('silence', SILENCE_MS, () => sweepSilence(engine));
+    for (const [marketId, served] of engine.markets)
+      this.every(`requests ${marketId}`, SWEEP_MS, () => this.sweep(marketId, served));
+  }
+
+  /** Resolves when nothing runs any more and the paths are stored. */
+  async stop(): Promise<void> {
+    for (const timer of this.timers) timer.cancel();
+    await Promise.all(this.running.values());
+    await this.engine.active.flush();
+  }
+
+  private async sweep(marketId: MarketId, served: ServedMarket): Promise<void> {
+    const found = await sweepRequests(this.engine, served);
+    if (found > 0)
+      this.engine.log.warn({ market: marketId, found }, 'sweep found requests nobody had announced');
+  }
+
+  private every(duty: string, periodMs: number, work: () => Promise<void>): void {
+    const run = async (): Promise<void> => {
+      try {
+        await work();
+      } catch (error) {
+        this.engine.log.warn({ err: error, duty }, 'a regular duty failed; it runs again');
+      } finally {
+        this.running.delete(duty);
+      }
+    };
+    const fire = (): void => {
+      if (!this.running.has(duty)) this.running.set(duty, run());
+    };
+    this.timers.push(this.engine.clock.every(periodMs, fire));
+  }
+}

@@ -1,0 +1,63 @@
+import type { DriverId } from '../domain/ids.ts';
+import { VEHICLE_CLASSES } from '../domain/vehicle.ts';
+import { statusCode } from '../domain/driver-state.ts';
+import type { DriverIndex } from '../geo/driver-index.ts';
+import type { MatchRequest } from './match-request.ts';
+
+/** Why a driver in reach is no candidate, in the order asked. */
+export const RULED_OUT = [
+  'vehicle_class',
+  'seats',
+  'silent',
+  'excluded',
+  'contested',
+  'off_duty',
+  'offered',
+  'busy',
+  'busy_beyond_horizon',
+] as const;
+export type RuledOut = (typeof RULED_OUT)[number];
+
+const AVAILABLE = statusCode('available');
+const OFFERED = statusCode('offered');
+const ON_TRIP = statusCode('on_trip');
+const OFFLINE = statusCode('offline');
+
+export interface EligibilityRules {
+  readonly index: DriverIndex;
+  readonly staleMs: number;
+  /** True for a driver whose claim was lost a moment ago: somebody else is faster, the next ticks would lose again. */
+  isContested(driverId: DriverId, nowMs: number): boolean;
+  /** Seconds until a driver on a trip is free; Infinity when that is not to be planned with. */
+  freeInS(slot: number, nowMs: number): number;
+  readonly horizonS: number;
+}
+
+/** Null when the driver may be planned with for this request, else the first reason why not. */
+export function ruleOut(
+  rules: EligibilityRules,
+  request: MatchRequest,
+  slot: number,
+  nowMs: number,
+): RuledOut | null {
+  const { columns } = rules.index;
+  if (VEHICLE_CLASSES[columns.vehicleClass[slot]!] !== request.vehicleClass) return 'vehicle_class';
+  if (columns.seats[slot]! < request.seats) return 'seats';
+  if (!rules.index.isFresh(slot, nowMs, rules.staleMs)) return 'silent';
+  const driverId = rules.index.driverOf(slot)!;
+  if (request.excluded.has(driverId)) return 'excluded';
+  if (rules.isContested(driverId, nowMs)) return 'contested';
+  switch (columns.status[slot]) {
+    case AVAILABLE:
+      return null;
+    case OFFLINE:
+      return 'off_duty';
+    case OFFERED:
+      return 'offered';
+    case ON_TRIP:
+      if (rules.horizonS === 0) return 'busy';
+      return rules.freeInS(slot, nowMs) <= rules.horizonS ? null : 'busy_beyond_horizon';
+    default:
+      return 'busy';
+  }
+}

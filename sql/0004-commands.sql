@@ -137,6 +137,7 @@ declare
   final boolean := (c ->> 'final')::boolean;
   released boolean := c ->> 'event' = 'released';
   detail jsonb := c -> 'detail';
+  had_offers boolean;
   t trips;
   refusal jsonb;
 begin
@@ -145,6 +146,8 @@ begin
   if refusal is not null then
     return refusal;
   end if;
+  -- Asked first, since only a searching trip has some and the rest of a ride need not pay for it.
+  had_offers := (final or released) and exists (select from offers where trip_id = t.trip_id and status = 'live');
   if released then
     detail := detail || jsonb_build_object('driverId', t.driver_id);
   end if;
@@ -160,7 +163,7 @@ begin
       fare_minor = case when final then (c ->> 'fareMinor')::bigint end
     where trip_id = t.trip_id and version = t.version returning * into t;
   return change(t, append_event(t, event, c ->> 'actor', c ->> 'actorId', at, detail),
-    case when final or released then close_offers_of_trip(t.trip_id, at) else '[]' end);
+    case when had_offers then close_offers_of_trip(t.trip_id, at) else '[]' end);
 end $$;
 
 -- One command: the stored answer of its key, or the answer it has now, stored under the key unless it may change by

@@ -103,7 +103,7 @@ const move: fc.Arbitrary<Move> = fc.oneof(
       waited: fc.boolean(),
     }),
   },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('onward' as const), trip: index }) },
+  { weight: 8, arbitrary: fc.record({ do: fc.constant('onward' as const), trip: index }) },
   {
     weight: 2,
     arbitrary: fc.record({ do: fc.constant('repeat' as const), command: index, changed: fc.boolean() }),
@@ -243,7 +243,7 @@ describe('PostgreSQL and memory', () => {
         expect(await play.observe(onPostgres)).toEqual(await play.observe(inMemory));
         expect(auditMemory(inMemory).violations).toEqual([]);
       }),
-      { numRuns: 30, seed: 20080606 },
+      { numRuns: 100, seed: 20080606 },
     );
     // The play must have gone everywhere, or its agreement says little.
     const everything = [

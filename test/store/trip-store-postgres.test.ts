@@ -177,7 +177,7 @@ describe('a lost connection', () => {
   });
 
   it('gives up with the error when the database stays away', async () => {
-    const nowhere = postgres({ host: '127.0.0.1', port: 1, max: 2, backoff: 0 });
+    const nowhere = postgres({ host: '127.0.0.1', port: 1, max: 2, backoff: () => 0 });
     const retry = { attemptsMax: 3, delayMs: 1, delayMsMax: 2 };
     const lost = storeWith({ sql: nowhere, retry });
     await expect(lost.execute(requestOf(newTrip()))).rejects.toMatchObject({ code: 'ECONNREFUSED' });
@@ -217,7 +217,7 @@ describe('the schema', () => {
 
   it('R1 refuses a trip whose state and driver do not fit, and an end that nobody caused', async () => {
     const trip = await searchingTrip(store);
-    const change = (values: Record<string, string>) =>
+    const change = (values: { status?: string; driver_id?: string }) =>
       sql`update trips set ${sql(values)} where trip_id = ${trip.tripId}`;
     await expect(change({ status: 'on_trip' })).rejects.toMatchObject({
       constraint_name: 'trips_driver_while_bound',

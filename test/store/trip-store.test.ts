@@ -8,7 +8,8 @@ import { auditTrips } from '../../src/store/audit-postgres.ts';
 import { MemoryTripStore } from '../../src/store/trip-store-memory.ts';
 import { PostgresTripStore } from '../../src/store/trip-store-postgres.ts';
 import { freshDatabase } from '../stores.ts';
-import { tripStoreSuite } from './trip-store-suite.ts';
+import { tripRequestSuite } from './trip-request-suite.ts';
+import { tripRideSuite } from './trip-ride-suite.ts';
 
 const database = await freshDatabase();
 const sql = postgres(database.url, { max: 8 });
@@ -23,8 +24,10 @@ const onPostgres = new PostgresTripStore({
 const inMemory = new MemoryTripStore();
 
 describe('contract', () => {
-  tripStoreSuite('PostgreSQL', () => onPostgres);
-  tripStoreSuite('memory', () => inMemory);
+  for (const suite of [tripRequestSuite, tripRideSuite]) {
+    suite('PostgreSQL', () => onPostgres);
+    suite('memory', () => inMemory);
+  }
 
   afterEach(async () => {
     expect((await auditTrips(sql)).violations).toEqual([]);

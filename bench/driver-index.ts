@@ -35,7 +35,12 @@ function fill(drivers: number): { index: DriverIndex; bytes: number } {
   const index = new DriverIndex({ grid: { resolution: 9, zoneResolution: 6 }, driversMax: 1_250_000 });
   for (let i = 0; i < drivers; i++) {
     const { lat, lng } = inCity(i);
-    const slot = index.add(`driver-${i}` as DriverId, { vehicleClass: 'economy', seats: 4 }, 'available', 0);
+    const slot = index.add(
+      Buffer.from(`driver-${i}`).toString('latin1') as DriverId,
+      { vehicleClass: 'economy', seats: 4 },
+      'available',
+      0,
+    );
     index.place(slot, lat, lng);
     if (i % 2 === 1) index.setStatus(slot, 'on_trip', 0);
   }

@@ -13,6 +13,7 @@ const METRES_PER_DEGREE = distanceBetweenM(0, 0, 1, 0);
 /** Nearer the poles than this a degree of longitude changes too fast for the flat test in `holds`. */
 const FLAT_LAT_MAX = 85;
 const ROWS_MIN = 256;
+const GROWTH = 1.5;
 const UNLINKED = -2;
 const NONE = -1;
 
@@ -55,7 +56,7 @@ export class CellTable {
     if (this.table[at]! >= 0) return this.table[at]!;
     if (this.count === this.rowsMax) return NONE;
     if (this.count === this.key.length) {
-      this.grow(Math.min(this.rowsMax, this.count * 2));
+      this.grow(Math.min(this.rowsMax, Math.ceil(this.count * GROWTH)));
       at = this.probe(cell);
     }
     return (this.table[at] = this.fill(this.count++, cell));

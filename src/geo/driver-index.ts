@@ -7,6 +7,7 @@ import { assert } from '../lib/assert.ts';
 import { CellTable } from './cell-table.ts';
 import { DirtySlots } from './dirty-slots.ts';
 import { createColumns, growColumns, type DriverColumns } from './driver-columns.ts';
+import { DriverSlots } from './driver-slots.ts';
 
 const SLOTS_MIN = 1024;
 /** Small steps: at most a quarter of the index's memory is ever unused; each row is copied some four times in its life. */
@@ -35,8 +36,7 @@ export class DriverIndex {
   cells: CellTable;
   /** Drivers refused because the index was full. */
   refusedCount = 0;
-  private readonly slots = new Map<DriverId, number>();
-  private readonly ids: (DriverId | null)[] = [];
+  private readonly slots = new DriverSlots();
   private readonly removalListeners: ((slot: number, driverId: DriverId) => void)[] = [];
   private capacity: number;
   /** Slots ever used: those below it are live or chained from `freeHead`. */
@@ -56,7 +56,7 @@ export class DriverIndex {
 
   /** Drivers in the index. */
   get count(): number {
-    return this.slots.size;
+    return this.slots.count;
   }
 
   /** All slots in use are below this. */
@@ -66,12 +66,12 @@ export class DriverIndex {
 
   /** The driver's slot, or -1. */
   slotOf(driverId: DriverId): number {
-    return this.slots.get(driverId) ?? -1;
+    return this.slots.slotOf(driverId);
   }
 
   /** Whose slot it is, or null when it is free. */
   driverOf(slot: number): DriverId | null {
-    return this.ids[slot] ?? null;
+    return this.slots.driverOf(slot);
   }
 
   /** True while the slot still belongs to whom it belonged to when its generation was read. */
@@ -127,8 +127,7 @@ export class DriverIndex {
         this.refusedCount++;
         return -1;
       }
-      this.slots.set(driverId, slot);
-      this.ids[slot] = driverId;
+      this.slots.bind(driverId, slot);
       this.clear(slot, nowMs);
     }
     this.columns.vehicleClass[slot] = VEHICLE_CLASSES.indexOf(vehicle.vehicleClass);
@@ -139,12 +138,11 @@ export class DriverIndex {
 
   /** Frees the slot. Listeners are told while its columns can still be read. */
   remove(slot: number): void {
-    const driverId = this.ids[slot];
-    assert(driverId !== null && driverId !== undefined, 'the slot is in use');
+    const driverId = this.driverOf(slot);
+    assert(driverId !== null, 'the slot is in use');
     for (const listener of this.removalListeners) listener(slot, driverId);
     if (this.isPlaced(slot)) this.unlink(slot);
-    this.slots.delete(driverId);
-    this.ids[slot] = null;
+    this.slots.unbind(driverId);
     this.columns.generation[slot]!++;
     this.columns.next[slot] = this.freeHead;
     this.freeHead = slot;

@@ -15,11 +15,16 @@ export interface Clock {
   every(periodMs: number, fire: () => void): Timer;
 }
 
-/** Wall time, times `speed` from `startMs` on (a demo's clock); speed 1 without a start is the machine's own clock. */
-export function createWallClock(options: { speed?: number; startMs?: number } = {}): Clock {
+/**
+ * Wall time, times `speed` from `startMs` on (a demo's clock); speed 1 without a start is the machine's own clock. The
+ * start counts from `originWallMs` of the machine's clock, default now: processes given the same three agree on the time.
+ */
+export function createWallClock(
+  options: { speed?: number; startMs?: number; originWallMs?: number } = {},
+): Clock {
   const speed = options.speed ?? 1;
   // Monotonic: a clock that steps back would let an offer live twice as long.
-  const originWallMs = performance.timeOrigin + performance.now();
+  const originWallMs = options.originWallMs ?? performance.timeOrigin + performance.now();
   const originMs = options.startMs ?? originWallMs;
   const nowMs = (): number =>
     Math.round(originMs + (performance.timeOrigin + performance.now() - originWallMs) * speed);

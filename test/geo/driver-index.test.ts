@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cellAt, type GridSpec } from '../../src/domain/cell.ts';
+import { canBecome, DRIVER_STATUSES, statusCode } from '../../src/domain/driver-state.ts';
 import type { DriverId } from '../../src/domain/ids.ts';
 import { destination, distanceM, type Place } from '../../src/domain/place.ts';
 import { DriverIndex } from '../../src/geo/driver-index.ts';
@@ -203,6 +204,28 @@ describe('slots', () => {
 });
 
 describe('duty', () => {
+  it('narrows a search to the statuses asked for', () => {
+    const index = new DriverIndex({ grid: GRID, driversMax: 100 });
+    for (const [n, status] of DRIVER_STATUSES.entries()) {
+      index.place(index.add(driver(n), CAB, status, 0), SF.lat, SF.lng + n * 1e-5);
+    }
+    const search = new DriverSearch(index);
+    const out = new NearestBuffer(10);
+    const found = (statuses?: number) => {
+      const query = { ...SF, radiusM: 1_000, max: 10, accept: () => true };
+      search.nearest(statuses === undefined ? query : { ...query, statuses }, out);
+      return answers(index, out).map(({ driverId }) => driverId);
+    };
+    expect(found()).toEqual(DRIVER_STATUSES.map((_, n) => driver(n)));
+    for (const [n, status] of DRIVER_STATUSES.entries())
+      expect(found(1 << statusCode(status))).toEqual([driver(n)]);
+    expect(found((1 << statusCode('available')) | (1 << statusCode('on_trip')))).toEqual([
+      driver(1),
+      driver(5),
+    ]);
+    expect(found(0)).toEqual([]);
+  });
+
   it('counts idle time through an offer that came to nothing, not through a trip', () => {
     const index = new DriverIndex({ grid: GRID, driversMax: 3 });
     const slot = index.add(driver(1), { vehicleClass: 'xl', seats: 6 }, 'available', 100);
@@ -227,5 +250,11 @@ describe('duty', () => {
     index.place(slot, 1, 1);
     expect(index.isFresh(slot, 30_000, 30_000)).toBe(true);
     expect(index.isFresh(slot, 30_001, 30_000)).toBe(false);
+  });
+
+  it('lets a driver carry a rider only after waiting at the pickup', () => {
+    expect(DRIVER_STATUSES.filter((from) => canBecome(from, 'on_trip'))).toEqual(['offline', 'at_pickup']);
+    expect(DRIVER_STATUSES.filter((from) => canBecome(from, 'offered'))).toEqual(['offline', 'available']);
+    expect(canBecome('on_trip', 'offered')).toBe(false);
   });
 });

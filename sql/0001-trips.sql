@@ -48,7 +48,7 @@ create table trips (
     when status in ('completed', 'cancelled', 'expired') then ended_at is not null and ended_by is not null
     else ended_at is null and ended_by is null and end_reason is null and distance_m is null and fare_minor is null
     end)
-) with (fillfactor = 80);
+);
 
 -- R2: at most one active trip per driver and per rider.
 create unique index trips_active_of_driver on trips (driver_id)
@@ -90,7 +90,7 @@ create table offers (
   closed_position bigint,
   constraint offers_answer_is_told
     check ((status = 'live') = (answered_at is null) and (status = 'live') = (closed_position is null))
-) with (fillfactor = 80);
+);
 
 -- R3: at most one live offer per driver.
 create unique index offers_live_of_driver on offers (driver_id) where status = 'live';

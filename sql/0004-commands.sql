@@ -4,6 +4,10 @@
 -- Locks, always in this order, so that two batches cannot wait for each other: the accounts (sorted by hash), the trips
 -- (sorted by id). An account's lock is what makes "this rider has no active trip", "this driver has no live offer" and
 -- "this key is new" true until commit; a trip's lock does so for its state and its offers. The unique indexes stand behind.
+--
+-- Plans here are made once per connection, often before the tables have statistics. So the functions that are called from
+-- outside switch sequential scans off (measured: 0.3 ms a batch at 2,000 trips, growing with them), and what looks for the
+-- live offers of a trip says `status || '' = 'live'`: else the planner takes the index of all live offers for a short list.
 
 create function lock_accounts(accounts text[]) returns void language plpgsql as $$
 begin
@@ -48,7 +52,7 @@ begin
     update offers o
     set status = case when o.offer_id = answered then answered_as else 'withdrawn' end,
       answered_at = at, closed_position = nextval('positions')
-    where o.trip_id = trip and o.status = 'live'
+    where o.trip_id = trip and o.status || '' = 'live'
     returning o.*)
   select coalesce(jsonb_agg(offer_document(c) order by c.offer_id is distinct from answered, c.offered_at, c.offer_id), '[]')
   into closed from c;
@@ -147,7 +151,7 @@ begin
     return refusal;
   end if;
   -- Asked first, since only a searching trip has some and the rest of a ride need not pay for it.
-  had_offers := (final or released) and exists (select from offers where trip_id = t.trip_id and status = 'live');
+  had_offers := (final or released) and exists (select from offers where trip_id = t.trip_id and status || '' = 'live');
   if released then
     detail := detail || jsonb_build_object('driverId', t.driver_id);
   end if;
@@ -173,18 +177,16 @@ declare
   s command_answers;
   a jsonb;
 begin
-  if c ? 'key' then
-    select * into s from command_answers where account_id = c ->> 'account' and key = c ->> 'key';
-    if found and s.fingerprint <> c ->> 'fingerprint' then
-      return rejection('key_reused');
-    elsif found and (s.answer ->> 'ok')::boolean and s.submission <> c ->> 'submission' then
-      return jsonb_set(s.answer, '{value,replayed}', 'true');
-    elsif found then
-      return s.answer;
-    end if;
+  select * into s from command_answers where account_id = c ->> 'account' and key = c ->> 'key';
+  if found and s.fingerprint <> c ->> 'fingerprint' then
+    return rejection('key_reused');
+  elsif found and (s.answer ->> 'ok')::boolean and s.submission <> c ->> 'submission' then
+    return jsonb_set(s.answer, '{value,replayed}', 'true');
+  elsif found then
+    return s.answer;
   end if;
   a := case c ->> 'kind' when 'request' then run_request(c) when 'transition' then run_transition(c) else run_answer(c) end;
-  if c ? 'key' and (a ->> 'code' = any (retryable)) is not true then
+  if (a ->> 'code' = any (retryable)) is not true then
     insert into command_answers (account_id, key, fingerprint, submission, answered_at, trip_id, seq, answer)
     values (c ->> 'account', c ->> 'key', c ->> 'fingerprint', c ->> 'submission', from_unix_ms(c ->> 'atMs'),
       (a #>> '{value,event,tripId}')::uuid, (a #>> '{value,event,seq}')::integer, a);
@@ -193,7 +195,7 @@ begin
 end $$;
 
 -- A batch of commands in order; the answers in the same order.
-create function run_commands(batch jsonb, retryable text[]) returns jsonb language plpgsql as $$
+create function run_commands(batch jsonb, retryable text[]) returns jsonb language plpgsql set enable_seqscan = off as $$
 declare
   c jsonb;
   answers jsonb[] := '{}';

@@ -1,6 +1,6 @@
 -- Offers of a tick: opened and closed in one round trip, under the locks of 0004.
 
-create function open_offers(batch jsonb) returns jsonb language plpgsql as $$
+create function open_offers(batch jsonb) returns jsonb language plpgsql set enable_seqscan = off as $$
 declare
   n jsonb;
   o offers;
@@ -17,7 +17,7 @@ begin
       continue;
     end if;
     why := case
-      when not exists (select from trips where trip_id = (n ->> 'tripId')::uuid and status = 'searching')
+      when (select status from trips where trip_id = (n ->> 'tripId')::uuid) is distinct from 'searching'
         then 'trip_not_searching'
       when exists (select from offers where driver_id = n ->> 'driverId' and status = 'live') then 'driver_has_offer'
       when exists (select from trips where driver_id = n ->> 'driverId'
@@ -39,7 +39,7 @@ begin
   return to_jsonb(openings);
 end $$;
 
-create function close_offers(batch jsonb) returns jsonb language plpgsql as $$
+create function close_offers(batch jsonb) returns jsonb language plpgsql set enable_seqscan = off as $$
 declare
   n jsonb;
   o offers;

@@ -1,15 +1,14 @@
 import { TRIP_TRANSITIONS } from '../domain/trip.ts';
 import { commandAtMs, transitionStep } from './trip-command.ts';
-import type { TripCommand } from './trip-store.ts';
+import type { CommandKey, TripCommand } from './trip-store.ts';
 
 /** A command as run_commands (sql/0004-commands.sql) reads it. */
 export interface CommandDocument {
   readonly kind: TripCommand['kind'];
   readonly atMs: number;
-  /** Absent together with `account` and `fingerprint` where the command has no key. */
-  readonly key?: string;
-  readonly account?: string;
-  readonly fingerprint?: string;
+  readonly account: string;
+  readonly key: string;
+  readonly fingerprint: string;
   /** Names this submission: the answer it stored itself is no replay to it. */
   readonly submission: string;
   readonly [field: string]: unknown;
@@ -26,11 +25,20 @@ export const idOrNil = (text: string): string => (isUuid(text) ? text : NIL);
 /** The command with everything its decision needs: PostgreSQL knows no table of transitions of its own. */
 export function commandDocument(command: TripCommand, submission: string): CommandDocument {
   const { key: commandKey, ...body } = command;
-  const document = { ...body, ...specifics(command), atMs: commandAtMs(command), submission };
-  if (commandKey === null) return document;
-  const { accountId: account, key, fingerprint } = commandKey;
-  return { ...document, account, key, fingerprint };
+  const { accountId, key, fingerprint } = commandKey ?? engineKey(submission);
+  const named = { account: accountId, key, fingerprint, submission };
+  return { ...body, ...specifics(command), ...named, atMs: commandAtMs(command) };
 }
+
+/**
+ * The engine's own commands get a key for their one submission, so that these too can be repeated after a lost connection.
+ * `#` begins no account's id.
+ */
+const engineKey = (submission: string): CommandKey => ({
+  accountId: `#${submission}`,
+  key: 'engine',
+  fingerprint: '',
+});
 
 function specifics(command: TripCommand): Record<string, unknown> {
   switch (command.kind) {

@@ -14,6 +14,7 @@ import {
   newKey,
   newTrip,
   openOffer,
+  rejectionOf,
   requestOf,
   searchingTrip,
   transitionOf,
@@ -141,18 +142,23 @@ describe('a lost connection', () => {
     expect(await store.eventsOf(trip.tripId)).toHaveLength(2);
   });
 
-  it('rejects a command without a key, and still runs its keyed neighbours', async () => {
+  it('R11 repeats the engine’s own commands too, and their neighbours', async () => {
     const [one, two] = [await searchingTrip(store), await searchingTrip(store)];
     const [expiry, cancel] = await whileCut(one.tripId, () =>
-      Promise.allSettled([
+      Promise.all([
         store.execute(transitionOf('expired', one.tripId, bySystem)),
         store.execute(transitionOf('cancelled', two.tripId, byRider(two.riderId))),
       ]),
     );
-    expect(expiry.status).toBe('rejected');
-    expect(cancel).toMatchObject({ status: 'fulfilled', value: { ok: true } });
-    // It may have happened or not: its compare-and-set lets the engine simply ask again.
-    valueOf(await store.execute(transitionOf('expired', one.tripId, bySystem)));
+    expect(valueOf(expiry)).toMatchObject({ replayed: false, event: { kind: 'expired' } });
+    expect(valueOf(cancel)).toMatchObject({ replayed: false, event: { kind: 'cancelled' } });
+  });
+
+  it('R5 the engine’s own command given twice is two commands', async () => {
+    const { tripId } = await searchingTrip(store);
+    const expiry = transitionOf('expired', tripId, bySystem);
+    valueOf(await store.execute(expiry));
+    expect(await store.execute(expiry)).toEqual(rejectionOf('wrong_state', 'expired'));
   });
 
   it('R5 an answer written by the lost attempt itself is no replay; a client’s repetition is', async () => {

@@ -120,6 +120,21 @@ describe('driver index against looking at everybody', () => {
     );
   });
 
+  it('knows the exact cell of a driver who crawls along and across the rims of cells', () => {
+    for (const [name, start] of places) {
+      const prng = createPrng(11);
+      const index = new DriverIndex({ grid: GRID, driversMax: 1 });
+      const slot = index.add(driver(1), CAB, 'available', 0);
+      let at = start;
+      for (let step = 0; step < 3_000; step++) {
+        at = destination(at, prng.float() * 360, 40);
+        index.place(slot, at.lat, at.lng);
+        if (index.cellOf(slot) !== cellAt(at.lat, at.lng, 9))
+          expect.fail(`wrong cell at ${name}, step ${step}`);
+      }
+    }
+  });
+
   it('looks at few cells in a dense city', () => {
     const index = new DriverIndex({ grid: GRID, driversMax: 5_000 });
     const search = new DriverSearch(index);

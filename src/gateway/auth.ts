@@ -1,4 +1,3 @@
-import type { webcrypto } from 'node:crypto';
 import { jwtVerify, SignJWT } from 'jose';
 import type { Principal } from '../dispatch/desk.ts';
 import { type DriverId, isAccountId, type RiderId } from '../domain/ids.ts';
@@ -41,7 +40,8 @@ const ADDRESSES_MAX = 50_000;
 const ALGORITHM = 'HS256';
 
 type Secret = Uint8Array<ArrayBuffer>;
-const importSecret = (secret: Uint8Array): Promise<webcrypto.CryptoKey> => {
+type Key = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
+const importSecret = (secret: Uint8Array): Promise<Key> => {
   assert(secret.byteLength >= 32, 'a token secret has at least 32 bytes');
   const algorithm = { name: 'HMAC', hash: 'SHA-256' };
   return crypto.subtle.importKey('raw', secret as Secret, algorithm, false, ['sign', 'verify']);
@@ -90,7 +90,7 @@ export function createAuth(options: AuthOptions): Auth {
 /** The identity in a token signed with `key`, or null. The algorithm is pinned: a token cannot choose a weaker one. */
 async function verified(
   token: string,
-  key: webcrypto.CryptoKey,
+  key: Key,
   nowMs: number,
   toleranceS: number,
 ): Promise<Identity | null> {

@@ -9,7 +9,7 @@ import { marketOf, type Engine } from './engine.ts';
 
 const NEARBY_MAX = 50;
 const NEARBY_RADIUS_M = 5_000;
-const AVAILABLE = statusCode('available');
+const AVAILABLE = 1 << statusCode('available');
 
 /** One searcher and buffer per index, warm between calls. */
 const searchers = new WeakMap<DriverIndex, { search: DriverSearch; near: NearestBuffer }>();
@@ -31,9 +31,8 @@ export function nearbyDrivers(engine: Engine, place: Place, max: number): Result
   const nowMs = clock.nowMs();
   const { columns } = index;
   const { search, near } = searcherOf(index);
-  const accept = (slot: number): boolean =>
-    columns.status[slot] === AVAILABLE && index.isFresh(slot, nowMs, limits.staleMs);
-  search.nearest({ ...place, radiusM: NEARBY_RADIUS_M, max, accept }, near);
+  const accept = (slot: number): boolean => index.isFresh(slot, nowMs, limits.staleMs);
+  search.nearest({ ...place, radiusM: NEARBY_RADIUS_M, max, accept, statuses: AVAILABLE }, near);
   const drivers: NearbyDriver[] = [];
   for (let i = 0; i < near.count; i++) {
     const slot = near.slots[i]!;

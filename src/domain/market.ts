@@ -19,11 +19,18 @@ export interface Bounds {
   readonly east: number;
 }
 
-/** Straight line × `detourFactor` / `speedMps` = drive time; fitted per city, see bench/fit. */
+/**
+ * Straight line × `detourFactor` / speed of the hour = drive time; what lies beyond `motorwayFromM` goes at
+ * `motorwaySpeedMps`, since airport runs are three times as fast. Fitted per city, see bench/fit.
+ */
 export interface DriveSpeed {
   readonly detourFactor: number;
   /** 24 values by local hour, metres per second along the road. */
   readonly speedMpsByHour: readonly number[];
+  /** Straight-line metres from which on a trip is on fast roads. */
+  readonly motorwayFromM: number;
+  /** Along the road, metres per second, at every hour. */
+  readonly motorwaySpeedMps: number;
 }
 
 /** How requests and drivers are brought together. Times in this clock's milliseconds or seconds, as named. */
@@ -50,6 +57,26 @@ export interface MatchPolicy {
   readonly fairnessSPerIdleHour: number;
   readonly fairnessSMax: number;
 }
+
+/**
+ * Found on the real Manhattan hour (docs/adr/0004-matching-policy.md): a horizon of 45 s and short ticks serve best from
+ * plenty to scarcity.
+ */
+export const DEFAULT_MATCH_POLICY: MatchPolicy = {
+  mode: 'batch',
+  tickMs: 500,
+  windowMsMax: 1_000,
+  horizonS: 45,
+  offerTtlMs: 15_000,
+  requestTtlMs: 480_000,
+  radiusM: 2_000,
+  radiusMMax: 8_000,
+  candidatesMax: 20,
+  broadcastWidth: 3,
+  starvationMs: 300_000,
+  fairnessSPerIdleHour: 10,
+  fairnessSMax: 20,
+};
 
 /** A city: what is served, where, for how much, matched how. */
 export interface Market {

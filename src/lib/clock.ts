@@ -40,3 +40,8 @@ export function createWallClock(
     },
   };
 }
+
+/** Milliseconds since some fixed moment, with fractions: for measuring how long things take on the wall. */
+export function stopwatchMs(): number {
+  return performance.now();
+}

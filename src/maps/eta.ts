@@ -1,5 +1,5 @@
 import type { DriveSpeed } from '../domain/market.ts';
-import { distanceBetweenM, type Place } from '../domain/place.ts';
+import { distanceBetweenM, distanceM, type Place } from '../domain/place.ts';
 
 /** How far and how long to drive. Synchronous: decisions ask it thousands of times a tick. */
 export interface Eta {
@@ -12,22 +12,25 @@ export interface Eta {
 const HOUR_MS = 3_600_000;
 
 /**
- * Straight line × detour factor / speed of the local hour, with figures fitted per city (bench/fit). A road network will
- * stand behind the same interface.
+ * Straight line × detour factor / speed, with figures fitted per city (bench/fit): streets at the speed of the local hour,
+ * what lies beyond them on fast roads. A road network will stand behind the same interface.
  */
 export function createStraightLineEta(speed: DriveSpeed, timeZone: string): Eta {
   const offsetMs = localOffset(timeZone);
-  const speedMps = (atMs: number): number => {
+  const { detourFactor, motorwayFromM, motorwaySpeedMps } = speed;
+  const streetMps = (atMs: number): number => {
     const hour = Math.floor((atMs + offsetMs(atMs)) / HOUR_MS) % 24;
     return speed.speedMpsByHour[hour]!;
   };
-  const alongM = (latA: number, lngA: number, latB: number, lngB: number): number =>
-    distanceBetweenM(latA, lngA, latB, lngB) * speed.detourFactor;
+  const overS = (straightM: number, atMs: number): number => {
+    const streetM = Math.min(straightM, motorwayFromM);
+    return detourFactor * (streetM / streetMps(atMs) + (straightM - streetM) / motorwaySpeedMps);
+  };
   return {
-    driveS: (latA, lngA, latB, lngB, atMs) => alongM(latA, lngA, latB, lngB) / speedMps(atMs),
+    driveS: (latA, lngA, latB, lngB, atMs) => overS(distanceBetweenM(latA, lngA, latB, lngB), atMs),
     route(from, to, atMs) {
-      const distanceM = alongM(from.lat, from.lng, to.lat, to.lng);
-      return { distanceM, durationS: distanceM / speedMps(atMs) };
+      const straightM = distanceM(from, to);
+      return { distanceM: straightM * detourFactor, durationS: overS(straightM, atMs) };
     },
   };
 }

@@ -1,3 +1,4 @@
+import { statusCode } from '../domain/driver-state.ts';
 import type { MatchPolicy } from '../domain/market.ts';
 import type { DriverSearch, NearestQuery } from '../geo/driver-search.ts';
 import { NearestBuffer } from '../geo/nearest-buffer.ts';
@@ -7,6 +8,9 @@ import { fairnessS, refusalS, totalCost, type CostTerms } from './costs.ts';
 import { ruleOut, type EligibilityRules } from './eligibility.ts';
 import type { MatchRequest } from './match-request.ts';
 import { roomForFloat64, roomForInt32 } from './workspace.ts';
+
+const FREE = 1 << statusCode('available');
+const FREE_OR_ON_TRIP = FREE | (1 << statusCode('on_trip'));
 
 export interface WeighingContext {
   readonly rules: EligibilityRules;
@@ -71,11 +75,13 @@ export class Candidates {
     this.columnCount = 0;
     this.rowCount = requests.length;
     let request = requests[0]!;
+    // Asked by the search before anything else: most drivers in reach of a busy city are on a trip.
+    const statuses = context.rules.horizonS > 0 ? FREE_OR_ON_TRIP : FREE;
     const accept = (slot: number): boolean => ruleOut(context.rules, request, slot, nowMs) === null;
     let end = 0;
     for (let row = 0; row < requests.length; row++) {
       request = requests[row]!;
-      const query: NearestQuery = { ...request.pickup, radiusM: request.radiusM, max, accept };
+      const query: NearestQuery = { ...request.pickup, radiusM: request.radiusM, max, accept, statuses };
       context.search.nearest(query, this.near);
       this.freeCount[row] = 0;
       for (let i = 0; i < this.near.count; i++) {

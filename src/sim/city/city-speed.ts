@@ -1,15 +1,8 @@
 import type { DriveSpeed } from '../../domain/market.ts';
 import { assert } from '../../lib/assert.ts';
 
-/**
- * How fast a city's cabs get on, fitted to records (bench/fit). Straight line × `detourFactor` / speed of the hour is the
- * drive; what lies beyond `motorwayFromM` of a trip goes at `motorwaySpeedMps`, since airport runs are three times as fast.
- */
+/** How fast a city's cabs get on, fitted to records (bench/fit). */
 export interface CitySpeed extends DriveSpeed {
-  /** Straight-line metres from which on a trip is on fast roads. */
-  readonly motorwayFromM: number;
-  /** Along the road, metres per second, at every hour. */
-  readonly motorwaySpeedMps: number;
   /** Seconds of a recorded trip in which the cab stands: boarding, paying, the first and last light. */
   readonly kerbS: number;
 }

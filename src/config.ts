@@ -1,0 +1,153 @@
+/** One setting: its name in the environment and as a flag, what it is for, and how its text is read. */
+interface Setting<T> {
+  readonly env: string;
+  readonly help: string;
+  readonly fallback: T;
+  /** Undefined: the text is wrong; `expects` says what would be right. */
+  readonly read: (text: string) => T | undefined;
+  readonly expects: string;
+}
+
+const whole = (env: string, fallback: number, min: number, max: number, help: string): Setting<number> => ({
+  env,
+  help,
+  fallback,
+  expects: `a whole number from ${min} to ${max}`,
+  read: (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : NaN;
+    return value >= min && value <= max ? value : undefined;
+  },
+});
+
+const text = <F extends string | null>(env: string, fallback: F, help: string): Setting<string | F> => ({
+  env,
+  help,
+  fallback,
+  expects: 'a text',
+  read: (value) => (value === '' ? undefined : value),
+});
+
+const oneOf = <const T extends string>(
+  env: string,
+  values: readonly T[],
+  fallback: NoInfer<T>,
+  help: string,
+): Setting<T> => ({
+  env,
+  help,
+  fallback,
+  expects: `one of ${values.join(', ')}`,
+  read: (value) => values.find((one) => one === value),
+});
+
+/** Every setting of the server. The flag is the name in lower case with dashes: `--http-port`. */
+const SETTINGS = {
+  host: text('HOST', '127.0.0.1', 'address to listen on'),
+  port: whole('PORT', 8080, 0, 65_535, 'port to listen on; 0 takes a free one'),
+  databaseUrl: text(
+    'DATABASE_URL',
+    null,
+    'PostgreSQL; without it a private one is started, data kept under .data/',
+  ),
+  redisUrl: text('REDIS_URL', null, 'Redis; without it a private one is started'),
+  redisPrefix: text('REDIS_PREFIX', 'hd', 'begins every Redis key'),
+  databasePoolMax: whole('DATABASE_POOL_MAX', 10, 4, 200, 'PostgreSQL connections'),
+  authSecret: text(
+    'AUTH_SECRET',
+    null,
+    'signs tokens, 32 bytes or more; without it one is made and kept under .data/',
+  ),
+  metricsToken: text(
+    'METRICS_TOKEN',
+    null,
+    'who brings it may read /metrics from elsewhere than this machine',
+  ),
+  marketFile: text('MARKET_FILE', null, 'JSON with the market served; without it San Francisco'),
+  mode: oneOf(
+    'MATCH_MODE',
+    ['', 'batch', 'nearest', 'fifo', 'broadcast'],
+    '',
+    'replaces the market’s match mode',
+  ),
+  geoFlushMs: whole('GEO_FLUSH_MS', 1_000, 50, 60_000, 'how often positions are written to Redis (wall ms)'),
+  staleMs: whole('STALE_MS', 60_000, 1_000, 3_600_000, 'R8: a driver silent for so long is no candidate'),
+  offlineMs: whole('OFFLINE_MS', 300_000, 2_000, 86_400_000, 'R8: a driver silent for so long goes off duty'),
+  driversMax: whole('DRIVERS_MAX', 1_000_000, 1, 16_000_000, 'drivers on duty in this process'),
+  connectionsMax: whole('CONNECTIONS_MAX', 60_000, 1, 1_000_000, 'open sockets'),
+  connectionsPerIpMax: whole('CONNECTIONS_PER_IP_MAX', 2_000, 1, 1_000_000, 'open sockets of one address'),
+  trustForwardedFor: oneOf(
+    'TRUST_FORWARDED_FOR',
+    ['no', 'yes'],
+    'no',
+    'a proxy in front sets X-Forwarded-For',
+  ),
+  logLevel: oneOf('LOG_LEVEL', ['debug', 'info', 'warn', 'error', 'silent'], 'info', 'what is logged'),
+  demoClock: text(
+    'DEMO_CLOCK',
+    null,
+    'JSON {speed, startMs, originWallMs}: a clock that runs faster; for demos alone',
+  ),
+} satisfies Record<string, Setting<string | null> | Setting<string> | Setting<number>>;
+
+export type Config = {
+  readonly [K in keyof typeof SETTINGS]: (typeof SETTINGS)[K] extends Setting<infer T> ? T : never;
+};
+
+/** A setting that cannot be used, in one sentence for whoever started the program. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+const flagOf = (env: string): string => `--${env.toLowerCase().replaceAll('_', '-')}`;
+
+/**
+ * Reads all settings, flags before environment before defaults; the result is frozen. An unknown flag, a value that cannot be
+ * read, or settings that contradict each other throw a ConfigError.
+ */
+export function readConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  args: readonly string[],
+): Config {
+  const flags = readFlags(args);
+  const config: Record<string, unknown> = {};
+  for (const [name, setting] of Object.entries(SETTINGS) as [string, Setting<unknown>][]) {
+    const flag = flags.get(flagOf(setting.env));
+    const given = flag ?? env[setting.env];
+    if (given === undefined || (flag === undefined && given === '')) {
+      config[name] = setting.fallback;
+      continue;
+    }
+    const value = setting.read(given);
+    if (value === undefined)
+      throw new ConfigError(`${setting.env} must be ${setting.expects}, and is "${given}".`);
+    config[name] = value;
+  }
+  const read = Object.freeze(config) as Config;
+  if (read.offlineMs <= read.staleMs) throw new ConfigError('OFFLINE_MS must be longer than STALE_MS.');
+  if (read.authSecret !== null && Buffer.byteLength(read.authSecret) < 32)
+    throw new ConfigError('AUTH_SECRET must have 32 bytes or more: whoever guesses it is everybody.');
+  return read;
+}
+
+function readFlags(args: readonly string[]): Map<string, string> {
+  const known = new Set(Object.values(SETTINGS).map((setting) => flagOf(setting.env)));
+  const flags = new Map<string, string>();
+  for (let i = 0; i < args.length; i++) {
+    const [name = '', inline] = args[i]!.split(/=(.*)/s);
+    if (!known.has(name)) throw new ConfigError(`There is no option ${name}; --help lists them.`);
+    const value = inline ?? args[++i];
+    if (value === undefined) throw new ConfigError(`${name} needs a value.`);
+    flags.set(name, value);
+  }
+  return flags;
+}
+
+/** The settings as a table for `--help`. */
+export function configHelp(): string {
+  return Object.values(SETTINGS)
+    .map(({ env, help, fallback, expects }) => {
+      const standard = fallback === null || fallback === '' ? '' : ` [${fallback}]`;
+      return `  ${flagOf(env).padEnd(24)} ${env.padEnd(22)} ${help}; ${expects}${standard}`;
+    })
+    .join('\n');
+}

@@ -1,0 +1,149 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { pino } from 'pino';
+import postgres from 'postgres';
+import { ConfigError, configHelp, readConfig, type Config } from './config.ts';
+import { issueToken, type Role } from './gateway/auth.ts';
+import { createWallClock, type Clock } from './lib/clock.ts';
+import { randomToken } from './lib/entropy.ts';
+import { DEFAULT_MARKET, readMarket } from './market-file.ts';
+import type { Market } from './domain/market.ts';
+import { startNode } from './node.ts';
+import { openStores } from './private-stores.ts';
+import { checkContract, writeContract } from './protocol/contract.ts';
+import type { DemoClock } from './sim/demo/server-env.ts';
+import { migrate } from './store/migrate-postgres.ts';
+
+const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+const DATA_DIR = path.join(ROOT, '.data');
+const DAY_S = 86_400;
+
+/** The program's commands; each answers the exit code. */
+const COMMANDS: Readonly<Record<string, { help: string; run: (args: string[]) => Promise<number> }>> = {
+  server: { help: 'runs the engine', run: runServer },
+  migrate: { help: 'brings DATABASE_URL’s schema up to date', run: runMigrate },
+  token: { help: 'prints a token: --role driver|rider|operator --id ACCOUNT [--days N]', run: printToken },
+  contract: { help: 'writes proto/, or with --check says how it differs', run: runContract },
+};
+
+async function runServer(args: string[]): Promise<number> {
+  if (args.includes('--help')) {
+    console.log(`Settings of the server, as a flag or in the environment:\n${configHelp()}`);
+    return 0;
+  }
+  const config = readConfig(process.env, args);
+  const log = pino({ level: config.logLevel, redact: ['token', 'authorization', 'pin'] });
+  const markets = [marketOf(config)];
+  const stores = await openStores(urlsOf(config), { dataDir: DATA_DIR, keepAs: 'server' });
+  try {
+    const node = await startNode({
+      ...{ config, markets, log, clock: clockOf(config), authSecret: authSecretOf(config) },
+      databaseUrl: stores.databaseUrl,
+      redisUrl: stores.redisUrl,
+    });
+    // For whoever started this process to read; the log says the same to people.
+    console.log(JSON.stringify({ ready: true, port: node.port }));
+    await untilToldToStop();
+    await node.stop();
+  } finally {
+    await stores.stop();
+  }
+  return 0;
+}
+
+function urlsOf(config: Config): Record<string, string> {
+  return {
+    ...(config.databaseUrl === null ? {} : { DATABASE_URL: config.databaseUrl }),
+    ...(config.redisUrl === null ? {} : { REDIS_URL: config.redisUrl }),
+  };
+}
+
+function marketOf(config: Config): Market {
+  const market = config.marketFile === null ? DEFAULT_MARKET : readMarket(config.marketFile);
+  return config.mode === '' ? market : { ...market, match: { ...market.match, mode: config.mode } };
+}
+
+function clockOf(config: Config): Clock {
+  return createWallClock(config.demoClock === null ? {} : (JSON.parse(config.demoClock) as DemoClock));
+}
+
+/** The operator's, or one made for this checkout, readable by its user alone. */
+function authSecretOf(config: Pick<Config, 'authSecret'>): string {
+  if (config.authSecret !== null) return config.authSecret;
+  const file = path.join(DATA_DIR, 'auth-secret');
+  if (!existsSync(file)) {
+    mkdirSync(DATA_DIR, { recursive: true });
+    writeFileSync(file, randomToken(32), { mode: 0o600, flag: 'wx' });
+  }
+  chmodSync(file, 0o600);
+  return readFileSync(file, 'utf8').trim();
+}
+
+/** SIGTERM, Ctrl-C, or the end of the process that started this one with a channel to it. */
+function untilToldToStop(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const event of ['SIGTERM', 'SIGINT', 'disconnect']) process.once(event, () => resolve());
+  });
+}
+
+async function runMigrate(args: string[]): Promise<number> {
+  const config = readConfig(process.env, args);
+  if (config.databaseUrl === null)
+    throw new ConfigError('migrate needs DATABASE_URL; a private database is migrated by the server itself.');
+  const sql = postgres(config.databaseUrl, { max: 1, onnotice: () => undefined });
+  try {
+    const { applied } = await migrate(sql);
+    console.log(applied.length === 0 ? 'up to date' : `applied ${applied.join(', ')}`);
+  } finally {
+    await sql.end();
+  }
+  return 0;
+}
+
+async function printToken(args: string[]): Promise<number> {
+  const values = new Map<string, string>();
+  for (let i = 0; i < args.length; i += 2) values.set(args[i]!, args[i + 1] ?? '');
+  const [role, subject] = [values.get('--role'), values.get('--id')];
+  const days = Number(values.get('--days') ?? '1');
+  if (!['driver', 'rider', 'operator'].includes(role ?? '') || !subject || !(days > 0))
+    throw new ConfigError(
+      'token needs --role driver|rider|operator and --id ACCOUNT; --days N for how long.',
+    );
+  const secret = Buffer.from(authSecretOf(readConfig(process.env, [])), 'utf8');
+  const wallNowMs = createWallClock().nowMs();
+  console.log(await issueToken({ secret, role: role as Role, subject, ttlS: days * DAY_S, wallNowMs }));
+  return 0;
+}
+
+function runContract(args: string[]): Promise<number> {
+  const dir = path.join(ROOT, 'proto');
+  if (!args.includes('--check')) {
+    writeContract(dir);
+    return Promise.resolve(0);
+  }
+  const drift = checkContract(dir);
+  for (const line of drift) console.error(`contract: ${line}`);
+  if (drift.length > 0) console.error('proto/ is not what the schemas say: npm run contract');
+  return Promise.resolve(drift.length === 0 ? 0 : 1);
+}
+
+async function main(): Promise<void> {
+  const [name = '', ...args] = process.argv.slice(2);
+  const command = COMMANDS[name];
+  if (command === undefined) {
+    const list = Object.entries(COMMANDS).map(([one, { help }]) => `  ${one.padEnd(10)} ${help}`);
+    console.error(`hexdispatch COMMAND\n${list.join('\n')}`);
+    process.exitCode = 2;
+    return;
+  }
+  try {
+    process.exitCode = await command.run(args);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    console.error(error.message);
+    process.exitCode = 2;
+  }
+}
+
+await main();

@@ -1,0 +1,211 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { DispatchMeter } from './dispatch/dispatch-meter.ts';
+import type { Engine } from './dispatch/engine.ts';
+import type { GatewayCounters } from './gateway/counters.ts';
+import type { DriverMirror } from './geo/driver-mirror.ts';
+import type { RestCounters } from './rest/rest-server.ts';
+
+/** Wall ms from 1 to two minutes, each a fifth above the last: quantiles read off them err by 10 % at most. */
+const LATENCY_BUCKETS_MS = Array.from({ length: 65 }, (_, i) => Math.round(10 * 1.2 ** i) / 10);
+const TICK_BUCKETS_MS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 40, 50, 75, 100, 200, 500, 1000];
+const LOOP_QUANTILES = [0.5, 0.99, 0.999];
+
+/** What is read when Prometheus asks. */
+export interface MetricSources {
+  readonly engine: Engine;
+  readonly mirror: DriverMirror;
+  readonly gateway: GatewayCounters;
+  readonly rest: RestCounters;
+  readonly claimCommands: () => number;
+  readonly commandsQueued: () => number;
+}
+
+export interface ServerMetrics {
+  readonly meter: DispatchMeter;
+  /** An answer to a command: `ok` or the code, and how long it took, ms. */
+  answered(type: string, outcome: string, durationMs: number): void;
+  /** Begins to publish the counters that live elsewhere. */
+  publish(sources: MetricSources): void;
+  text(): Promise<{ contentType: string; text: string }>;
+  stop(): void;
+}
+
+/** Every figure of the server, for Prometheus; docs/operations.md explains them. */
+export function createServerMetrics(): ServerMetrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const loopDelay = publishLoopDelay(registry);
+  const commands = new Histogram({
+    name: 'hexdispatch_command_duration_ms',
+    help: 'commands answered, by type and outcome; engine ms',
+    labelNames: ['type', 'outcome'],
+    buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000],
+    registers: [registry],
+  });
+  return {
+    meter: createMeter(registry),
+    answered: (type, outcome, durationMs) => commands.observe({ type, outcome }, durationMs),
+    publish: (sources) => publishSources(registry, sources),
+    text: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+    stop: () => loopDelay.disable(),
+  };
+}
+
+function createMeter(registry: Registry): DispatchMeter {
+  const registers = [registry];
+  const ticks = new Histogram({
+    name: 'hexdispatch_tick_duration_ms',
+    help: 'runs of the matcher; wall ms',
+    buckets: TICK_BUCKETS_MS,
+    registers,
+  });
+  const latency = new Histogram({
+    name: 'hexdispatch_offer_latency_ms',
+    help: 'from the stored request to its first offer, wall ms; at_once: a free driver was in reach at the first look',
+    labelNames: ['supply'],
+    buckets: LATENCY_BUCKETS_MS,
+    registers,
+  });
+  const zoneTicks = new Counter({
+    name: 'hexdispatch_zone_ticks_total',
+    help: 'ticks that found open requests in the zone',
+    labelNames: ['zone'],
+    registers,
+  });
+  const zoneRequests = new Gauge({
+    name: 'hexdispatch_zone_open_requests',
+    help: 'open requests at the last tick',
+    labelNames: ['zone'],
+    registers,
+  });
+  const events = new Counter({
+    name: 'hexdispatch_dispatch_events_total',
+    help: 'what became of offers, claims and requests',
+    labelNames: ['event'],
+    registers,
+  });
+  return {
+    ticked({ durationMs, zones }) {
+      ticks.observe(durationMs);
+      zoneRequests.reset();
+      for (const [zone, count] of zones) {
+        zoneTicks.inc({ zone });
+        zoneRequests.set({ zone }, count);
+      }
+    },
+    offered: ({ latencyMs, supply }) => latency.observe({ supply }, latencyMs),
+    counted: (event, by) => events.inc({ event }, by),
+  };
+}
+
+function publishLoopDelay(registry: Registry): ReturnType<typeof monitorEventLoopDelay> {
+  const resolutionMs = 10;
+  const delay = monitorEventLoopDelay({ resolution: resolutionMs });
+  delay.enable();
+  const gauge: Gauge = new Gauge({
+    name: 'hexdispatch_event_loop_delay_ms',
+    help: 'how late the event loop was, since the start; wall ms',
+    labelNames: ['quantile'],
+    registers: [registry],
+    collect: () => {
+      for (const quantile of LOOP_QUANTILES) {
+        // The monitor counts its own sleep in.
+        const lateMs = Math.max(0, delay.percentile(quantile * 100) / 1e6 - resolutionMs);
+        gauge.set({ quantile: String(quantile) }, lateMs);
+      }
+    },
+  });
+  return delay;
+}
+
+type Samples = Iterable<readonly [labels: Record<string, string>, value: number]>;
+type Publish = (name: string, labelNames: string[], help: string, read: () => Samples) => void;
+
+/** Publishers that read a number kept elsewhere each time Prometheus asks. */
+function publishers(registry: Registry): { totals: Publish; levels: Publish } {
+  return {
+    totals(name, labelNames, help, read) {
+      const counter: Counter = new Counter({
+        ...{ name: `hexdispatch_${name}`, help, labelNames, registers: [registry] },
+        collect: () => {
+          counter.reset();
+          for (const [labels, value] of read()) counter.inc(labels, value);
+        },
+      });
+    },
+    levels(name, labelNames, help, read) {
+      const gauge: Gauge = new Gauge({
+        ...{ name: `hexdispatch_${name}`, help, labelNames, registers: [registry] },
+        collect: () => {
+          gauge.reset();
+          for (const [labels, value] of read()) gauge.set(labels, value);
+        },
+      });
+    },
+  };
+}
+
+const by = (label: string, counts: object): Samples =>
+  Object.entries(counts).map(([name, value]) => [{ [label]: name }, value as number] as const);
+const one = (value: number): Samples => [[{}, value]];
+
+function publishSources(registry: Registry, sources: MetricSources): void {
+  const { totals, levels } = publishers(registry);
+  publishEngine(totals, levels, sources);
+  publishEdges(totals, levels, sources);
+}
+
+function publishEngine(totals: Publish, levels: Publish, sources: MetricSources): void {
+  const { engine, mirror } = sources;
+  const { active, index } = engine;
+  totals('pings_total', ['outcome'], 'fixes, by what became of them', () =>
+    by('outcome', engine.ingest.counts),
+  );
+  totals('redis_commands_total', ['purpose'], 'commands sent to Redis', () =>
+    by('purpose', { positions: mirror.counts.commands, claims: sources.claimCommands() }),
+  );
+  totals('mirror_flush_failures_total', [], 'failed flushes of positions', () =>
+    one(mirror.counts.failedFlushes),
+  );
+  totals('path_points_dropped_total', [], 'points the store was too slow for', () =>
+    one(active.droppedPoints),
+  );
+  totals('drivers_refused_total', [], 'drivers the index had no room for', () => one(index.refusedCount));
+  levels('drivers', [], 'drivers on duty', () => one(index.count));
+  levels('active_trips', [], 'trips with a driver', () => one(active.count));
+  levels('open_requests', ['market'], 'requests without a driver', () =>
+    [...engine.markets].map(
+      ([market, { dispatcher }]) => [{ market }, dispatcher.state.requests.size] as const,
+    ),
+  );
+  levels('store_queue', [], 'commands waiting for the database', () => one(sources.commandsQueued()));
+}
+
+function publishEdges(totals: Publish, levels: Publish, { gateway, rest }: MetricSources): void {
+  totals('fixes_dropped_total', [], 'fixes above a connection’s rate', () => one(gateway.fixesDropped));
+  totals('messages_in_total', ['type'], 'frames received', () => by('type', gateway.messagesIn));
+  totals('messages_out_total', ['type'], 'messages sent', () => by('type', gateway.messagesOut));
+  totals('bytes_total', ['direction'], 'payload bytes', () =>
+    by('direction', { in: gateway.bytesIn, out: gateway.bytesOut }),
+  );
+  totals('refusals_total', ['reason'], 'messages refused', () => {
+    const { badFrames, rateLimited, overloaded } = gateway;
+    return by('reason', { bad_frame: badFrames, rate_limited: rateLimited, overloaded });
+  });
+  totals('resumes_total', ['outcome'], 'clients who came back', () =>
+    by('outcome', { made: gateway.resumesMade, missed: gateway.resumesMissed }),
+  );
+  totals('socket_closes_total', ['reason'], 'sockets closed here', () => by('reason', gateway.closes));
+  totals('upgrades_refused_total', ['reason'], 'sockets refused', () =>
+    by('reason', gateway.upgradesRefused),
+  );
+  totals('http_responses_total', ['operation', 'status'], 'REST answers', () =>
+    [...rest].map(([key, value]) => {
+      const [operation = '', status = ''] = key.split(' ');
+      return [{ operation, status }, value] as const;
+    }),
+  );
+  levels('connections', ['role'], 'open sockets', () => by('role', gateway.connections));
+  levels('sessions', [], 'sessions kept', () => one(gateway.sessions));
+}

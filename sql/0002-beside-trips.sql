@@ -58,6 +58,8 @@ begin
   if to_regclass(child) is not null then
     return false;
   end if;
+  -- In the order in which commands lock them, or the two would wait for each other: ATTACH locks trips for the foreign key.
+  lock table trips in share row exclusive mode;
   -- Before the rows are moved: a row that came in between would make ATTACH fail.
   execute format('lock table %I in access exclusive mode', parent || '_default');
   execute format('create table %I (like %I including defaults including constraints)', child, parent);

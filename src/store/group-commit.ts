@@ -17,6 +17,9 @@ export interface GroupCommitOptions<Command, Answer> {
   readonly queuedMax: number;
 }
 
+/** Fewer commands than this stay together: two transactions for them cost more than they gain. */
+const SPLIT_MIN = 16;
+
 interface Waiting<Command, Answer> {
   readonly command: Command;
   readonly resolve: (answer: Answer) => void;
@@ -67,11 +70,18 @@ export class GroupCommit<Command, Answer> {
 
   #startLanes(): void {
     while (this.#queue.length > 0 && this.#lanes < this.#options.lanesMax) {
-      const batch = this.#queue.slice(0, this.#options.batchMax);
+      const batch = this.#queue.slice(0, this.#batchSize());
       this.#queue = this.#queue.slice(batch.length);
       this.#lanes++;
       void this.#runLane(batch);
     }
+  }
+
+  /** Callers woken by one batch come back together: a long queue is shared out among the free lanes. */
+  #batchSize(): number {
+    const { batchMax, lanesMax } = this.#options;
+    const share = Math.ceil(this.#queue.length / (lanesMax - this.#lanes));
+    return Math.min(batchMax, Math.max(SPLIT_MIN, share));
   }
 
   async #runLane(batch: Waiting<Command, Answer>[]): Promise<void> {

@@ -8,8 +8,8 @@ const PARTITIONED = ['trip_events', 'trip_path'] as const;
  * are missing; rows that had gone to the default partition meanwhile are moved. Without it nothing fails: rows go to the
  * default partition. Call it at start and once a day; idempotent, safe to run from many processes.
  *
- * Answers the names of the partitions made. Locks the default partitions for a moment, so it may be chosen as the victim of a
- * deadlock while rows of a month without a partition are being written: call it again (withRetries does).
+ * Answers the names of the partitions made. Making one holds up commands for a moment; when there is nothing to make nobody
+ * waits.
  */
 export async function ensurePartitions(sql: postgres.Sql, atMs: number): Promise<string[]> {
   const made: string[] = [];

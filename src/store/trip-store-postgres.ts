@@ -22,7 +22,10 @@ import type {
 
 type Settled = PromiseSettledResult<Result<TripChange>>;
 
-/** Larger batches and more lanes gave nothing more, measured on 2 cores with 512 callers. */
+/**
+ * A command costs PostgreSQL about 0.15 ms of CPU in a full batch, 0.6 ms alone. One lane keeps one core busy: 512 callers had
+ * 6,300 commands/s with one and 11,500 with two (2 cores, fsync on); batches beyond 128 only add to the wait.
+ */
 export const TRIP_STORE_DEFAULTS = { batchMax: 128, lanesMax: 2, commandsQueuedMax: 20_000 } as const;
 
 export interface PostgresTripStoreOptions extends Pick<RetryPolicy, 'clock' | 'prng'> {

@@ -14,7 +14,10 @@ import type { Vehicle } from '../domain/vehicle.ts';
  * Implementations: trip-store-postgres.ts (production), trip-store-memory.ts (simulation); one contract suite for both.
  */
 export interface TripStore {
-  /** Runs one command; the same key with the same fingerprint answers what it answered first (R5). */
+  /**
+   * Runs one command; the same key with the same fingerprint answers what it answered first (R5), a rejection too, unless it is
+   * a retryable one. Commands given without awaiting the one before may happen in either order.
+   */
   execute(command: TripCommand): Promise<Result<TripChange>>;
 
   /**
@@ -94,7 +97,7 @@ export type TripCommand =
       /** Account id for riders, drivers and operators; a rider's or driver's must be the trip's own, or `not_found`. */
       readonly actorId: string | null;
       readonly atMs: number;
-      /** `started`: must equal the trip's, or `wrong_pin`. */
+      /** `started`: must equal the trip's, or `wrong_pin`, which is the key's answer: another try needs another key. */
       readonly pin?: string;
       /** `no_show`: refused `too_early` when the driver arrived later than this. */
       readonly arrivedBeforeMs?: number;

@@ -43,6 +43,15 @@ describe('GroupCommit', () => {
     expect(await Promise.all(answers)).toEqual(upTo(10).map((n) => `done ${n}`));
   });
 
+  it('shares a long queue out among the free lanes', async () => {
+    const { group, batches } = byHand({ batchMax: 100 });
+    const answers = upTo(50).map((n) => group.submit(n));
+    await turn();
+    expect(batches.map((batch) => batch.commands.length)).toEqual([25, 25]);
+    for (const batch of batches) batch.commit();
+    await Promise.all(answers);
+  });
+
   it('collects while all lanes are busy', async () => {
     const { group, batches } = byHand({ lanesMax: 1 });
     const first = group.submit(1);

@@ -125,6 +125,16 @@ describe('partitions', () => {
     expect(await store.eventsOf(trip.tripId)).toHaveLength(2);
   });
 
+  it('can be made while trips are asked for', async () => {
+    const requests = async (): Promise<void> => {
+      for (let n = 0; n < 20; n++) valueOf(await store.execute(requestOf(newTrip())));
+    };
+    const making = [1, 2].map(() => ensurePartitions(sql, START_MS));
+    await Promise.all([...making, ...Array.from({ length: 5 }, requests)]);
+    expect(await rowsIn('trip_events_default')).toBe(0);
+    expect(await rowsIn('trip_events_2008_06')).toBe(100);
+  });
+
   it('nothing fails without them, and rows that went to the default move when they are made', async () => {
     const trip = newTrip();
     valueOf(await store.execute(requestOf(trip)));

@@ -51,4 +51,7 @@ export const SERVER_METRICS = {
   residentBytes: 'process_resident_memory_bytes',
   offerLatencyMs: 'hexdispatch_offer_latency_ms',
   eventLoopDelayMs: 'hexdispatch_event_loop_delay_ms',
+  tickMs: 'hexdispatch_tick_duration_ms',
+  redisCommands: 'hexdispatch_redis_commands_total',
+  fixes: 'hexdispatch_pings_total',
 } as const;

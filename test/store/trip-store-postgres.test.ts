@@ -5,14 +5,18 @@ import { createPrng } from '../../src/lib/prng.ts';
 import { randomToken } from '../../src/lib/entropy.ts';
 import { OFFER_STATUSES } from '../../src/domain/offer.ts';
 import { ACTORS, TRIP_EVENTS, TRIP_STATUSES } from '../../src/domain/trip.ts';
+import { commandDocument } from '../../src/store/command-document.ts';
+import type { TripCommand } from '../../src/store/trip-store.ts';
 import { PostgresTripStore, type PostgresTripStoreOptions } from '../../src/store/trip-store-postgres.ts';
 import { freshDatabase } from '../stores.ts';
 import {
   answerOf,
   byRider,
   bySystem,
+  newDriver,
   newKey,
   newTrip,
+  offerOf,
   openOffer,
   rejectionOf,
   requestOf,
@@ -189,6 +193,55 @@ describe('a lost connection', () => {
     await expect(lost.execute(requestOf(newTrip()))).rejects.toMatchObject({ code: 'ECONNREFUSED' });
     await expect(lost.trip(newTrip().tripId)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
     await nowhere.end();
+  });
+});
+
+describe('two transactions at once', () => {
+  /** Runs `work` while `command` is decided but not committed; answers once the work was seen to wait for it. */
+  async function whileUncommitted<T>(command: TripCommand, work: () => Promise<T>): Promise<T> {
+    const batch = JSON.stringify([commandDocument(command, randomToken(8))]);
+    const own = postgres(database.url, { max: 1 });
+    let pending: Promise<T> | undefined;
+    await own.begin(async (tx) => {
+      const [row] = await tx`select run_commands(${batch}::text::jsonb, '{}') as answers`;
+      expect(row?.answers).toMatchObject([{ ok: true }]);
+      pending = work();
+      for (let waiting = 0; waiting === 0;) {
+        const [found] = await sql<{ n: number }[]>`select count(*)::int as n from pg_stat_activity
+          where datname = current_database() and wait_event_type = 'Lock'`;
+        waiting = found?.n ?? 0;
+      }
+    });
+    await own.end();
+    return pending as Promise<T>;
+  }
+
+  it('R9 an offer opened beside an uncommitted cancellation waits for it, and is refused', async () => {
+    const { tripId, riderId } = await searchingTrip(store);
+    const offer = offerOf(tripId, newDriver());
+    const openings = await whileUncommitted(transitionOf('cancelled', tripId, byRider(riderId)), () =>
+      store.openOffers([offer]),
+    );
+    expect(openings).toEqual([{ opened: false, offerId: offer.offerId, why: 'trip_not_searching' }]);
+    expect(await store.liveOfferOfDriver(offer.driverId)).toBeNull();
+  });
+
+  it('R3 a time-out beside an uncommitted acceptance waits for it, and finds it accepted', async () => {
+    const { tripId } = await searchingTrip(store);
+    const offer = await openOffer(store, tripId);
+    const closing = { offerId: offer.offerId, status: 'timed_out', atMs: offer.expiresMs } as const;
+    const closed = await whileUncommitted(answerOf('accept', offer), () => store.closeOffers([closing]));
+    expect(closed).toMatchObject([{ offerId: offer.offerId, status: 'accepted' }]);
+  });
+
+  it('R2 R5 a request beside an uncommitted one of the same rider waits for it', async () => {
+    const trip = newTrip();
+    const command = requestOf(trip);
+    const busy = await whileUncommitted(command, () =>
+      Promise.all([store.execute(requestOf(newTrip({ riderId: trip.riderId }))), store.execute(command)]),
+    );
+    expect(busy[0]).toEqual(rejectionOf('rider_busy'));
+    expect(busy[1]).toMatchObject({ ok: true, value: { replayed: true, trip: { tripId: trip.tripId } } });
   });
 });
 

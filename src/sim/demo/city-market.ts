@@ -1,6 +1,6 @@
 import type { FareTable } from '../../domain/fare.ts';
 import type { MarketId } from '../../domain/ids.ts';
-import { DEFAULT_MATCH_POLICY, type Market, type MatchMode, type MatchPolicy } from '../../domain/market.ts';
+import { DEFAULT_MATCH_POLICY, type Market, type MatchMode } from '../../domain/market.ts';
 import type { City } from '../city/city.ts';
 
 /** What the server and the screen need to know of a city; the rest stays with its apps. */

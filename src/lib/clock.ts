@@ -45,3 +45,11 @@ export function createWallClock(
 export function stopwatchMs(): number {
   return performance.now();
 }
+
+/**
+ * Resolves once everything that is ready to run has run, promises and what they set off included: after this turn of the event
+ * loop. For a simulation, between two events; real programs have nothing to wait for here.
+ */
+export function idleLoop(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,126 @@
+import { isFinal } from '../../domain/trip.ts';
+import type { DriverId } from '../../domain/ids.ts';
+import type { DriverStatus } from '../../domain/driver-state.ts';
+import { idleLoop } from '../../lib/clock.ts';
+import { DRAIN_MS_MAX } from './downtown.ts';
+import { checkConverged, checkHistories } from './history-rules.ts';
+import type { RuleViolation } from './violation.ts';
+import { World, type WorldOptions } from './world.ts';
+
+/** What became of one seed's world. The same options give the same outcome, to the digest. */
+export interface WorldOutcome {
+  readonly seed: number;
+  readonly mode: string;
+  readonly digest: string;
+  /** Virtual events fired, and virtual seconds that passed. */
+  readonly events: number;
+  readonly virtualS: number;
+  readonly requested: number;
+  readonly matched: number;
+  readonly completed: number;
+  readonly cancelled: number;
+  readonly expired: number;
+  readonly offers: number;
+  readonly restarts: number;
+  readonly violations: readonly RuleViolation[];
+  /** When the first violation came, seconds from the world's start, and what led to it. */
+  readonly trace: readonly string[];
+}
+
+/** With faults off and every trip ended, so long until everybody must know. */
+const QUIET_MS = 90_000;
+const LOOK_MS = 5_000;
+
+/** Runs one world to its end, or to its first violation. */
+export async function runWorld(options: WorldOptions): Promise<WorldOutcome> {
+  const world = new World(options);
+  const { plan, clock, faults, mishaps, town } = world;
+  mishaps.begin();
+  town.begin();
+  const stopMs = plan.startMs + plan.durationMs;
+  await runUntil(world, stopMs);
+  faults.stop();
+  mishaps.stop();
+  const boundMs = stopMs + DRAIN_MS_MAX;
+  while (!hasEnded(world) && clock.nowMs() < boundMs && isClean(world))
+    await runUntil(world, clock.nowMs() + LOOK_MS);
+  await runUntil(world, clock.nowMs() + QUIET_MS);
+  if (isClean(world)) {
+    const histories = [...world.histories.values()];
+    checkHistories(histories, world.store, world.report);
+    await checkConverged(histories, world.store, clock.nowMs(), world.report);
+    if (isClean(world)) await checkServer(world);
+  }
+  return outcomeOf(options.seed, world);
+}
+
+const isClean = (world: World): boolean => world.violations.length === 0;
+
+/** Fires events up to a moment, everything that each sets off first; stops at a violation. */
+async function runUntil(world: World, untilMs: number): Promise<void> {
+  const { clock } = world;
+  try {
+    while (isClean(world) && clock.fireNext(untilMs)) await idleLoop();
+  } catch (error) {
+    world.broken(error, 'an event');
+  }
+}
+
+function hasEnded(world: World): boolean {
+  if (world.town.ridersUnderWay > 0) return false;
+  for (const { trip } of world.store.records()) if (!isFinal(trip.status)) return false;
+  return true;
+}
+
+/** In a quiet world the server's picture is the store's: no work left over, every driver's status right. */
+async function checkServer({ mishaps, store, report }: World): Promise<void> {
+  const server = mishaps.serving;
+  if (server === null) return report({ rule: 'R11', tripId: null, detail: 'the server is not up' });
+  const { engine } = server;
+  for (const { dispatcher } of engine.markets.values()) {
+    const { requests, offers } = dispatcher.state;
+    for (const tripId of requests.keys())
+      report({ rule: 'R6', tripId, detail: 'has ended, and the dispatcher still searches' });
+    for (const { tripId, phase } of offers.values())
+      report({ rule: 'R6', tripId, detail: `has ended, and the dispatcher holds an offer (${phase})` });
+  }
+  if (engine.active.count > 0)
+    report({ rule: 'R6', tripId: null, detail: `${engine.active.count} ended trips are still followed` });
+  for (let slot = 0; slot < engine.index.slotsEnd; slot++) {
+    const driverId = engine.index.driverOf(slot);
+    if (driverId === null) continue;
+    const status = engine.index.statusOf(slot);
+    const stored = await storedStatus(store, driverId);
+    if (status !== stored)
+      report({ rule: 'R6', tripId: null, detail: `${driverId} is ${status} in the index, stored is ${stored}` });
+  }
+}
+
+async function storedStatus(store: World['store'], driverId: DriverId): Promise<DriverStatus> {
+  const trip = await store.activeTripOfDriver(driverId);
+  if (trip !== null) return trip.status as DriverStatus;
+  if ((await store.liveOfferOfDriver(driverId)) !== null) return 'offered';
+  return (await store.dutyOf(driverId))?.onDuty === true ? 'available' : 'offline';
+}
+
+function outcomeOf(seed: number, world: World): WorldOutcome {
+  const records = [...world.store.records()];
+  const count = (status: string): number => records.filter((one) => one.trip.status === status).length;
+  const { plan, clock, log, violations } = world;
+  return {
+    seed,
+    mode: plan.policy.mode,
+    digest: log.digest(),
+    events: clock.fired,
+    virtualS: Math.round((clock.nowMs() - plan.startMs) / 1000),
+    requested: records.length,
+    matched: records.filter((one) => one.events.some((event) => event.kind === 'accepted')).length,
+    completed: count('completed'),
+    cancelled: count('cancelled'),
+    expired: count('expired'),
+    offers: records.reduce((sum, one) => sum + one.offers.length, 0),
+    restarts: world.mishaps.restarts,
+    violations,
+    trace: violations.length === 0 ? [] : log.about(violations[0]!.tripId),
+  };
+}

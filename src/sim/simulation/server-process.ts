@@ -1,0 +1,168 @@
+import { createEngine } from '../../dispatch/create-engine.ts';
+import { NO_DISPATCH_METER } from '../../dispatch/dispatch-meter.ts';
+import type { Engine, EngineLimits } from '../../dispatch/engine.ts';
+import { FrontDesk } from '../../dispatch/front-desk.ts';
+import { takeUp, Upkeep } from '../../dispatch/upkeep.ts';
+import type { Announcer } from '../../dispatch/announcer.ts';
+import { DEFAULT_GRID } from '../../domain/cell.ts';
+import type { DriverId, IdSource } from '../../domain/ids.ts';
+import type { Market } from '../../domain/market.ts';
+import { createGatewayCounters, type GatewayCounters } from '../../gateway/counters.ts';
+import { gatewayLimits, type GatewayLimits } from '../../gateway/limits.ts';
+import { Sessions } from '../../gateway/sessions.ts';
+import type { Claims } from '../../geo/claims.ts';
+import { DriverIndex } from '../../geo/driver-index.ts';
+import { createIngest } from '../../geo/ingest.ts';
+import { DEFAULT_PING_LIMITS } from '../../geo/ping-filter.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { Log } from '../../lib/log.ts';
+import type { TripStore } from '../../store/trip-store.ts';
+import type { ConnectionContext } from '../../gateway/connection.ts';
+import { GatewayDoor } from '../virtual/gateway-door.ts';
+import { ProcessClock } from '../virtual/virtual-clock.ts';
+
+export interface ServerParts {
+  readonly clock: Clock;
+  readonly market: Market;
+  readonly limits: EngineLimits;
+  readonly ids: IdSource;
+  /** New for each process. */
+  readonly epochPrefix: string;
+  /** This process's own lines to the stores. */
+  readonly connect: (processClock: Clock) => { readonly store: TripStore; readonly claims: Claims };
+  /** A ping has come in. */
+  readonly heard: (driverId: DriverId) => void;
+  /** An error without a code: a bug. */
+  readonly broken: (error: unknown, where: string) => void;
+}
+
+/** Small, so that their edges are met. */
+const LIMITS: GatewayLimits = gatewayLimits({
+  outboxMax: 6,
+  sessionTtlMs: 120_000,
+  sessionsMax: 150,
+  commandsInFlightMax: 4,
+});
+const DRIVERS_MAX = 512;
+const COARSE_MS = 250;
+
+/**
+ * One run of the server, from start to death: the real engine, upkeep, sessions and gateway on lines of its own, put together
+ * as the composition root does. Several may live side by side on the same stores.
+ */
+export class ServerProcess {
+  readonly engine: Engine;
+  readonly counters: GatewayCounters = createGatewayCounters();
+  readonly desk: FrontDesk;
+  door: GatewayDoor | null = null;
+  private readonly clock: ProcessClock;
+  private readonly parts: ServerParts;
+
+  constructor(parts: ServerParts) {
+    this.parts = parts;
+    this.clock = new ProcessClock(parts.clock);
+    const { clock } = this;
+    let sessions: Sessions | null = null;
+    const announcer: Announcer = {
+      toDriver: (driverId, announcement) => sessions?.toDriver(driverId, announcement),
+      toRider: (riderId, announcement) => sessions?.toRider(riderId, announcement),
+    };
+    const index = new DriverIndex({ grid: DEFAULT_GRID, driversMax: DRIVERS_MAX });
+    this.engine = createEngine({
+      ...parts.connect(clock),
+      index,
+      ingest: createIngest({ index, limits: DEFAULT_PING_LIMITS }),
+      announcer,
+      clock,
+      ids: parts.ids,
+      log: this.bugLog(),
+      limits: parts.limits,
+      markets: [parts.market],
+      meter: NO_DISPATCH_METER,
+      stopwatchMs: () => clock.nowMs(),
+    });
+    this.desk = new ListeningDesk(this.engine, parts.heard);
+    sessions = new Sessions({
+      desk: this.desk,
+      clock,
+      epochPrefix: parts.epochPrefix,
+      limits: LIMITS,
+      counters: this.counters,
+      onError: (error) => parts.broken(error, 'a snapshot'),
+    });
+    this.sessions = sessions;
+  }
+
+  private readonly sessions: Sessions;
+
+  /** Takes up the store's work, then lets connections in. Rejects when the store is out of reach, as at a real start. */
+  async start(): Promise<void> {
+    await takeUp(this.engine);
+    for (const { dispatcher } of this.engine.markets.values()) dispatcher.start();
+    new Upkeep(this.engine).start();
+    this.door = new GatewayDoor(this.gatewayContext(), this.sessions);
+  }
+
+  kill(): void {
+    this.clock.kill();
+    this.door = null;
+  }
+
+  /** R10: what has outgrown its named maximum. */
+  overgrown(): string[] {
+    const { index, active, limits, markets } = this.engine;
+    const sizes: [string, number, number][] = [
+      ['drivers in the index', index.count, DRIVERS_MAX],
+      ['sessions', this.counters.sessions, LIMITS.sessionsMax],
+      ['active trips', active.count, DRIVERS_MAX],
+    ];
+    for (const { dispatcher } of markets.values()) {
+      const { requests, offers, contested } = dispatcher.state;
+      sizes.push(['open requests', requests.size, limits.openRequestsMax]);
+      sizes.push(['open offers', offers.size, DRIVERS_MAX]);
+      sizes.push(['contested drivers', contested.size, DRIVERS_MAX]);
+    }
+    return sizes.filter(([, size, max]) => size > max).map(([what, size, max]) => `${size} ${what}, at most ${max}`);
+  }
+
+  private gatewayContext(): ConnectionContext {
+    const { clock, desk, counters, parts } = this;
+    const coarse = { nowMs: clock.nowMs() };
+    clock.every(COARSE_MS, () => {
+      coarse.nowMs = clock.nowMs();
+    });
+    return {
+      desk,
+      clock,
+      limits: LIMITS,
+      counters,
+      coarse,
+      onError: (error, fields) => parts.broken(error, JSON.stringify(fields)),
+      onAnswer: () => undefined,
+    };
+  }
+
+  /** Operational errors are expected here; what is logged without a code is a bug that somebody caught. */
+  private bugLog(): Log {
+    const look = (fields: object, message: string): void => {
+      const { err } = fields as { err?: unknown };
+      if (err !== undefined && !(err instanceof Error && 'code' in err)) this.parts.broken(err, message);
+    };
+    return { debug() {}, info() {}, warn: look, error: look };
+  }
+}
+
+/** The desk, with an ear for R8's check. */
+class ListeningDesk extends FrontDesk {
+  private readonly heard: (driverId: DriverId) => void;
+
+  constructor(engine: Engine, heard: (driverId: DriverId) => void) {
+    super(engine);
+    this.heard = heard;
+  }
+
+  override pings(driverId: DriverId, rows: Float64Array, count: number): void {
+    this.heard(driverId);
+    super.pings(driverId, rows, count);
+  }
+}

@@ -1,0 +1,132 @@
+import type { Clock, Timer } from '../../lib/clock.ts';
+
+interface Event {
+  readonly atMs: number;
+  /** Number of the call that made it: events of one moment fire in the order they were made. */
+  readonly order: number;
+  fire: (() => void) | null;
+}
+
+/**
+ * Time that stands until the next event is fired. Whole milliseconds; delays are rounded, so that stored times are whole too. The
+ * same calls give the same order of events: ties go by the order in which they were made.
+ */
+export class VirtualClock implements Clock {
+  /** Events fired so far. */
+  fired = 0;
+  private timeMs: number;
+  private orders = 0;
+  /** A binary heap, the next event at 0. */
+  private readonly heap: Event[] = [];
+
+  constructor(startMs: number) {
+    this.timeMs = Math.round(startMs);
+  }
+
+  nowMs(): number {
+    return this.timeMs;
+  }
+
+  after(delayMs: number, fire: () => void): Timer {
+    const event: Event = { atMs: this.timeMs + Math.max(0, Math.round(delayMs)), order: this.orders++, fire };
+    this.push(event);
+    return {
+      cancel() {
+        event.fire = null;
+      },
+    };
+  }
+
+  every(periodMs: number, fire: () => void): Timer {
+    let timer = this.after(periodMs, tick);
+    const { after } = this;
+    const again = after.bind(this);
+    function tick(): void {
+      timer = again(periodMs, tick);
+      fire();
+    }
+    return { cancel: () => timer.cancel() };
+  }
+
+  /** Goes to the next event and fires it; false, and time stands at `untilMs`, when there is none up to then. */
+  fireNext(untilMs: number): boolean {
+    for (;;) {
+      const event = this.heap[0];
+      if (event === undefined || event.atMs > untilMs) {
+        this.timeMs = Math.max(this.timeMs, untilMs);
+        return false;
+      }
+      this.pop();
+      if (event.fire === null) continue;
+      this.timeMs = event.atMs;
+      this.fired += 1;
+      event.fire();
+      return true;
+    }
+  }
+
+  private push(event: Event): void {
+    const { heap } = this;
+    let at = heap.length;
+    heap.push(event);
+    while (at > 0) {
+      const above = (at - 1) >> 1;
+      if (isBefore(heap[above]!, event)) break;
+      heap[at] = heap[above]!;
+      at = above;
+    }
+    heap[at] = event;
+  }
+
+  private pop(): void {
+    const { heap } = this;
+    const last = heap.pop()!;
+    if (heap.length === 0) return;
+    let at = 0;
+    for (;;) {
+      let below = 2 * at + 1;
+      if (below >= heap.length) break;
+      if (below + 1 < heap.length && isBefore(heap[below + 1]!, heap[below]!)) below += 1;
+      if (isBefore(last, heap[below]!)) break;
+      heap[at] = heap[below]!;
+      at = below;
+    }
+    heap[at] = last;
+  }
+}
+
+const isBefore = (a: Event, b: Event): boolean => a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
+
+/** The clock of one process: when that is killed none of its timers fires any more, and it can set no new ones. */
+export class ProcessClock implements Clock {
+  private readonly clock: Clock;
+  private isDead = false;
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
+
+  nowMs(): number {
+    return this.clock.nowMs();
+  }
+
+  after(delayMs: number, fire: () => void): Timer {
+    return this.clock.after(delayMs, () => this.alive(fire));
+  }
+
+  every(periodMs: number, fire: () => void): Timer {
+    const timer = this.clock.every(periodMs, () => {
+      if (this.isDead) timer.cancel();
+      else fire();
+    });
+    return timer;
+  }
+
+  kill(): void {
+    this.isDead = true;
+  }
+
+  private alive(fire: () => void): void {
+    if (!this.isDead) fire();
+  }
+}

@@ -12,7 +12,10 @@ import type { Market } from './domain/market.ts';
 import { startNode } from './node.ts';
 import { openStores } from './private-stores.ts';
 import { checkContract, writeContract } from './protocol/contract.ts';
+import { runDemo } from './sim/demo/demo.ts';
 import type { DemoClock } from './sim/demo/server-env.ts';
+import { auditTrips } from './store/audit-postgres.ts';
+import type { AuditReport } from './store/audit.ts';
 import { migrate } from './store/migrate-postgres.ts';
 
 const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
@@ -22,6 +25,7 @@ const DAY_S = 86_400;
 /** The program's commands; each answers the exit code. */
 const COMMANDS: Readonly<Record<string, { help: string; run: (args: string[]) => Promise<number> }>> = {
   server: { help: 'runs the engine', run: runServer },
+  demo: { help: 'runs the engine and a city on it; --help', run: runCityDemo },
   migrate: { help: 'brings DATABASE_URL’s schema up to date', run: runMigrate },
   token: { help: 'prints a token: --role driver|rider|operator --id ACCOUNT [--days N]', run: printToken },
   contract: { help: 'writes proto/, or with --check says how it differs', run: runContract },
@@ -66,6 +70,31 @@ function marketOf(config: Config): Market {
 
 function clockOf(config: Config): Clock {
   return createWallClock(config.demoClock === null ? {} : (JSON.parse(config.demoClock) as DemoClock));
+}
+
+function runCityDemo(args: string[]): Promise<number> {
+  return runDemo(args, {
+    clock: createWallClock(),
+    screen: { isTty: process.stdout.isTTY, write: (text) => process.stdout.write(text) },
+    env: process.env,
+    openStores: () => openStores(process.env, { dataDir: DATA_DIR }),
+    audit: auditDatabase,
+    token: randomToken,
+    onInterrupt(stop) {
+      const signals = ['SIGINT', 'SIGTERM'] as const;
+      for (const signal of signals) process.once(signal, stop);
+      return () => signals.forEach((signal) => process.off(signal, stop));
+    },
+  });
+}
+
+async function auditDatabase(databaseUrl: string): Promise<AuditReport> {
+  const sql = postgres(databaseUrl, { max: 2, onnotice: () => undefined });
+  try {
+    return await auditTrips(sql);
+  } finally {
+    await sql.end({ timeout: 5 });
+  }
 }
 
 /** The operator's, or one made for this checkout, readable by its user alone. */

@@ -40,6 +40,7 @@ const checkMarket = compileCheck(
       tickMs: Type.Integer({ minimum: 20, maximum: 60_000 }),
       windowMsMax: Type.Integer({ minimum: 0, maximum: 60_000 }),
       horizonS: Type.Number({ minimum: 0, maximum: 900 }),
+      dropoffS: Type.Number({ minimum: 0, maximum: 900 }),
       offerTtlMs: Type.Integer({ minimum: 1_000, maximum: 120_000 }),
       requestTtlMs: Type.Integer({ minimum: 1_000, maximum: 7_200_000 }),
       radiusM: positive,

@@ -5,6 +5,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { PathPoint, TripStore } from '../store/trip-store.ts';
 import type { Announcer } from './announcer.ts';
+import { LatestTrips } from './latest-trips.ts';
 import type { TripViews } from './trip-view.ts';
 
 /** Points waiting to be stored; at this many the oldest are dropped, which costs a path detail and no money beyond metres. */
@@ -37,11 +38,13 @@ export class ActiveTrips {
   droppedPoints = 0;
   private readonly options: ActiveTripsOptions;
   private readonly byDriver = new Map<DriverId, ActiveTrip>();
+  private readonly latest: LatestTrips;
   private points: PathPoint[] = [];
   private flushing: Promise<void> = Promise.resolve();
 
   constructor(options: ActiveTripsOptions) {
     this.options = options;
+    this.latest = new LatestTrips(options.index.driversMax);
   }
 
   get count(): number {
@@ -52,19 +55,18 @@ export class ActiveTrips {
     return this.byDriver.get(driverId)?.trip ?? null;
   }
 
-  /** Takes note of how a trip stands; an older version than the known one is ignored. */
+  /** Takes note of how a trip stands; what is older than the driver's newest is ignored. */
   update(trip: Trip): void {
     const { driverId } = trip;
-    if (driverId === null) return;
-    const known = this.byDriver.get(driverId);
-    if (known?.trip.tripId === trip.tripId && known.trip.version >= trip.version) return;
-    if (hasDriver(trip.status)) this.byDriver.set(driverId, { trip, toldMs: known?.toldMs ?? 0 });
-    else if (known?.trip.tripId === trip.tripId) this.byDriver.delete(driverId);
+    if (driverId === null || this.latest.note(driverId, trip) === 'older') return;
+    const toldMs = this.byDriver.get(driverId)?.toldMs ?? 0;
+    if (hasDriver(trip.status)) this.byDriver.set(driverId, { trip, toldMs });
+    else this.byDriver.delete(driverId);
   }
 
-  /** The driver gave the trip up. */
-  release(driverId: DriverId, tripId: TripId): void {
-    if (this.byDriver.get(driverId)?.trip.tripId === tripId) this.byDriver.delete(driverId);
+  /** The driver gave the trip up, which has none now. */
+  release(driverId: DriverId, trip: Trip): void {
+    if (this.latest.note(driverId, trip) !== 'older') this.byDriver.delete(driverId);
   }
 
   /** A usable fix of a driver; `isNewest`: the index moved with it. */

@@ -5,6 +5,7 @@ import type { Place } from '../domain/place.ts';
 import type { Trip } from '../domain/trip.ts';
 import type { OfferOpening } from '../store/trip-store.ts';
 import type { Vehicle } from '../domain/vehicle.ts';
+import type { TripMark } from './latest-trips.ts';
 
 /** All that a dispatcher can learn. Inputs may come late, twice or out of order; the store decides, not they (R7). */
 export type DispatchInput =
@@ -30,27 +31,31 @@ export type DispatchInput =
   | { readonly kind: 'expiry_failed'; readonly tripId: TripId }
   | { readonly kind: 'driver_on_duty'; readonly driverId: DriverId; readonly vehicle: Vehicle }
   | { readonly kind: 'driver_off_duty'; readonly driverId: DriverId }
-  /** The driver's trip moved on; `free` is where it will end, once known to end somewhere. */
+  /** How a trip stands, or stood when it let go of the driver; `dropoff` is where the driver will be free, once on the way there. */
   | {
       readonly kind: 'driver_status';
       readonly driverId: DriverId;
       readonly status: Extract<DriverStatus, 'available' | 'to_pickup' | 'at_pickup' | 'on_trip'>;
       readonly dropoff: Place | null;
+      /** Tells old news from new, whatever order they come in. */
+      readonly mark: TripMark;
     }
   /** Run the matcher. */
   | { readonly kind: 'tick' };
 
 export type OfferRefusal = 'claim_lost' | 'unavailable' | Extract<OfferOpening, { opened: false }>['why'];
 
-/** What a trip with a driver says about that driver; on the way, where the driver will be free. */
+/** What a trip says about its driver, or about the one it has just let go; on the way, where that driver will be free. */
 export function statusInput(driverId: DriverId, trip: Trip): DispatchInput {
+  const { tripId, version, acceptedMs } = trip;
+  const about = { kind: 'driver_status', driverId, mark: { tripId, version, acceptedMs } } as const;
   switch (trip.status) {
     case 'to_pickup':
     case 'at_pickup':
-      return { kind: 'driver_status', driverId, status: trip.status, dropoff: null };
+      return { ...about, status: trip.status, dropoff: null };
     case 'on_trip':
-      return { kind: 'driver_status', driverId, status: 'on_trip', dropoff: trip.dropoff };
+      return { ...about, status: 'on_trip', dropoff: trip.dropoff };
     default:
-      return { kind: 'driver_status', driverId, status: 'available', dropoff: null };
+      return { ...about, status: 'available', dropoff: null };
   }
 }

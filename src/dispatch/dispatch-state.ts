@@ -8,6 +8,7 @@ import { createAcceptance, type Acceptance } from '../matching/acceptance.ts';
 import { createAssignmentSolver, type AssignmentSolver } from '../matching/assignment.ts';
 import { Candidates, type WeighingContext } from '../matching/candidates.ts';
 import type { MatchRequest } from '../matching/match-request.ts';
+import { LatestTrips } from './latest-trips.ts';
 
 /** A request that waits for a driver, or for an answer to its offers. */
 export interface OpenRequest extends MatchRequest {
@@ -41,6 +42,8 @@ export interface DispatchState {
   readonly offers: Map<OfferId, OpenOffer>;
   /** Until when a driver is left alone after a lost claim; emptied as time passes. */
   readonly contested: Map<DriverId, number>;
+  /** The newest word on each driver's trips: older ones change nothing. */
+  readonly latestTrips: LatestTrips;
   readonly acceptance: Acceptance;
   readonly candidates: Candidates;
   readonly solver: AssignmentSolver;
@@ -68,6 +71,7 @@ export function createDispatchState(options: DispatchStateOptions): DispatchStat
     requests: new Map(),
     offers: new Map(),
     contested,
+    latestTrips: new LatestTrips(index.driversMax),
     acceptance,
     candidates: new Candidates(market.match.candidatesMax),
     solver: createAssignmentSolver(),
@@ -85,7 +89,8 @@ export function createDispatchState(options: DispatchStateOptions): DispatchStat
           const lat = columns.freeLat[slot]!;
           if (Number.isNaN(lat)) return Infinity;
           const { lat: fromLat, lng: fromLng } = columns;
-          return eta.driveS(fromLat[slot]!, fromLng[slot]!, lat, columns.freeLng[slot]!, nowMs);
+          const driveS = eta.driveS(fromLat[slot]!, fromLng[slot]!, lat, columns.freeLng[slot]!, nowMs);
+          return driveS + market.match.dropoffS;
         },
       },
     },

@@ -20,4 +20,6 @@ export type Effect =
   /** A stored offer that nobody here knows any more (its request was closed meanwhile). */
   | { readonly kind: 'release_claim'; readonly driverId: DriverId; readonly tripId: TripId }
   /** The store disagrees with the driver's status here: look it up. */
-  | { readonly kind: 'resync_driver'; readonly driverId: DriverId };
+  | { readonly kind: 'resync_driver'; readonly driverId: DriverId }
+  /** The store says that the trip is not searching, and nobody here has said so: look it up, and tell who must know. */
+  | { readonly kind: 'resync_trip'; readonly tripId: TripId };

@@ -14,8 +14,8 @@ export function settle(engine: Engine, change: TripChange, driverId: DriverId | 
   const dispatcher = engine.markets.get(trip.marketId)?.dispatcher;
   const inputs: DispatchInput[] = closedOffers.map((offer) => ({ kind: 'offer_closed', offer }));
   if (change.event?.kind === 'released' && driverId !== null) {
-    engine.active.release(driverId, trip.tripId);
-    inputs.push({ kind: 'driver_status', driverId, status: 'available', dropoff: null });
+    engine.active.release(driverId, trip);
+    inputs.push(statusInput(driverId, trip));
     const sinceMs = engine.clock.nowMs();
     inputs.push({ kind: 'request_opened', trip, excluded: [driverId], sinceMs });
   } else if (change.event !== null) {

@@ -1,13 +1,14 @@
 import type { DriverId, OfferId } from '../domain/ids.ts';
 import type { Offer } from '../domain/offer.ts';
 import type { Trip } from '../domain/trip.ts';
-import { canBecome, type DriverStatus } from '../domain/driver-state.ts';
-import type { Place } from '../domain/place.ts';
+import type { DriverStatus } from '../domain/driver-state.ts';
 import { assert, unreachable } from '../lib/assert.ts';
 import type { DispatchInput, OfferRefusal } from './dispatch-input.ts';
 import type { DispatchState, OpenOffer, OpenRequest } from './dispatch-state.ts';
 import type { Effect } from './effect.ts';
 import { tick } from './tick.ts';
+
+type StatusInput = Extract<DispatchInput, { kind: 'driver_status' }>;
 
 /** How long a driver is left alone after a claim was lost or the store disagreed. */
 const CONTESTED_MS = 5_000;
@@ -57,7 +58,7 @@ function apply(state: DispatchState, input: DispatchInput, nowMs: number, effect
       return;
     }
     case 'driver_status':
-      return setDriver(state, input.driverId, input.status, input.dropoff, nowMs);
+      return driverStatus(state, input, nowMs);
     case 'tick':
       return tick(state, nowMs, effects);
     default:
@@ -100,9 +101,12 @@ function offerOpened(state: DispatchState, offer: Offer, nowMs: number, effects:
   if (known === undefined) {
     // Found in the store when taking up the work of a server that died.
     const found: OpenOffer = { ...offer, phase: 'live' };
+    // Answered before its opening was heard of: whoever declined has been ruled out by now.
+    if (request.excluded.has(offer.driverId)) return;
     state.offers.set(offer.offerId, found);
     request.offers.add(offer.offerId);
-    setDriver(state, offer.driverId, 'offered', null, nowMs);
+    const slot = state.index.slotOf(offer.driverId);
+    if (slot >= 0 && state.index.statusOf(slot) === 'available') state.index.setStatus(slot, 'offered', nowMs);
     return;
   }
   if (known.phase !== 'opening') return;
@@ -128,7 +132,7 @@ function offerRefused(
   if (known === undefined) return;
   forget(state, known, nowMs);
   if (why === 'trip_not_searching') {
-    state.requests.delete(known.tripId);
+    if (state.requests.delete(known.tripId)) effects.push({ kind: 'resync_trip', tripId: known.tripId });
     return;
   }
   if (why === 'driver_excluded') {
@@ -163,20 +167,20 @@ function forget(state: DispatchState, offer: OpenOffer, nowMs: number): void {
   if (slot >= 0 && state.index.statusOf(slot) === 'offered') state.index.setStatus(slot, 'available', nowMs);
 }
 
-function setDriver(
-  state: DispatchState,
-  driverId: DriverId,
-  status: DriverStatus,
-  dropoff: Place | null,
-  nowMs: number,
-): void {
+/** The store is the truth and the index a picture of it: whatever is not older than what is known is painted, also twice. */
+function driverStatus(state: DispatchState, input: StatusInput, nowMs: number): void {
+  const { driverId, status, dropoff, mark } = input;
+  if (state.latestTrips.note(driverId, mark) === 'older') return;
   const slot = state.index.slotOf(driverId);
   if (slot < 0) return;
   const present = state.index.statusOf(slot);
-  if (present !== status) {
-    // Out of order or twice: a status that cannot follow is an old one (the store is the truth, this is a picture of it).
-    if (!canBecome(present, status) && status !== 'available') return;
-    state.index.setStatus(slot, status, nowMs);
-  }
+  // The end of a trip heard of late, when the next offer is already out.
+  if (status === 'available' && present === 'offered' && isOffered(state, driverId)) return;
+  if (present !== status) state.index.setStatus(slot, status, nowMs);
   state.index.setFree(slot, dropoff === null ? null : { ...dropoff, atMs: NaN });
+}
+
+function isOffered(state: DispatchState, driverId: DriverId): boolean {
+  for (const offer of state.offers.values()) if (offer.driverId === driverId) return true;
+  return false;
 }

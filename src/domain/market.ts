@@ -41,6 +41,8 @@ export interface MatchPolicy {
   readonly windowMsMax: number;
   /** Drivers who will be free within this many seconds are planned with (batch only; 0 = off). */
   readonly horizonS: number;
+  /** How long a driver is expected to stand at the dropoff until free again; errs on the long side (see ADR 4). */
+  readonly dropoffS: number;
   readonly offerTtlMs: number;
   /** A request nobody accepted for so long expires. */
   readonly requestTtlMs: number;
@@ -66,7 +68,8 @@ export const DEFAULT_MATCH_POLICY: MatchPolicy = {
   mode: 'batch',
   tickMs: 500,
   windowMsMax: 1_000,
-  horizonS: 45,
+  horizonS: 60,
+  dropoffS: 20,
   offerTtlMs: 15_000,
   requestTtlMs: 480_000,
   radiusM: 2_000,

@@ -123,9 +123,4 @@ export class ActiveTrips {
       }
     }
   }
-
-  /** Takes up trips found in the store. */
-  restore(trips: readonly Trip[]): void {
-    for (const trip of trips) this.update(trip);
-  }
 }

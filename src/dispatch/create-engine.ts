@@ -5,6 +5,7 @@ import { ActiveTrips } from './active-trips.ts';
 import { createDispatchState } from './dispatch-state.ts';
 import type { DispatchMeter } from './dispatch-meter.ts';
 import { Dispatcher } from './dispatcher.ts';
+import { Doubts } from './doubts.ts';
 import type { Engine, ServedMarket } from './engine.ts';
 import { TripViews } from './trip-view.ts';
 
@@ -30,12 +31,14 @@ export function createEngine(options: EngineOptions): Engine {
   );
   const views = new TripViews({ index, announcer, clock, etas: etas });
   const active = new ActiveTrips({ store, index, announcer, views, clock, log });
+  const doubts = new Doubts({ store, clock });
   const serve = (market: Market): ServedMarket => {
     const eta = etas.get(market.marketId)!;
     const state = createDispatchState({ market, index, eta, ids, staleMs: limits.staleMs });
-    const dispatcher = new Dispatcher({ ...options, state, views });
+    const dispatcher = new Dispatcher({ ...options, state, views, doubts });
     return { market, eta, dispatcher };
   };
   const markets = new Map(options.markets.map((market) => [market.marketId, serve(market)]));
-  return { markets, store, index, ingest: options.ingest, active, views, announcer, clock, ids, log, limits };
+  const { ingest } = options;
+  return { markets, store, index, ingest, active, doubts, views, announcer, clock, ids, log, limits };
 }

@@ -9,6 +9,7 @@ import type { Announcer } from './announcer.ts';
 import { statusInput, type DispatchInput, type OfferRefusal } from './dispatch-input.ts';
 import type { DispatchMeter } from './dispatch-meter.ts';
 import type { DispatchState } from './dispatch-state.ts';
+import type { Doubts } from './doubts.ts';
 import type { Effect } from './effect.ts';
 import { step } from './step.ts';
 import { offerView, type TripViews } from './trip-view.ts';
@@ -27,6 +28,7 @@ export interface DispatcherOptions {
   readonly claims: Claims;
   readonly announcer: Announcer;
   readonly views: TripViews;
+  readonly doubts: Doubts;
   readonly clock: Clock;
   /** Wall milliseconds, for durations alone. */
   readonly stopwatchMs: () => number;
@@ -44,6 +46,7 @@ export class Dispatcher {
   private readonly inFlight = new Set<Promise<void>>();
   private readonly askedAtMs = new Map<TripId, number>();
   private ticking: Timer | null = null;
+  private storing = 0;
 
   constructor(options: DispatcherOptions) {
     this.options = options;
@@ -59,6 +62,21 @@ export class Dispatcher {
   /** Starts the clock on a request's first offer. */
   asked(tripId: TripId): void {
     if (this.askedAtMs.size < STOPWATCHES_MAX) this.askedAtMs.set(tripId, this.options.stopwatchMs());
+  }
+
+  /** Requests that wait, and those being stored. */
+  get openRequests(): number {
+    return this.state.requests.size + this.storing;
+  }
+
+  /** Runs what stores a request: until it has, the request takes up its room already. */
+  async whileStoring<T>(store: () => Promise<T>): Promise<T> {
+    this.storing += 1;
+    try {
+      return await store();
+    } finally {
+      this.storing -= 1;
+    }
   }
 
   start(): void {
@@ -111,6 +129,9 @@ export class Dispatcher {
         case 'resync_driver':
           this.begin(this.resync(effect.driverId));
           break;
+        case 'resync_trip':
+          this.options.doubts.add({ tripId: effect.tripId, driverId: null });
+          break;
       }
     }
     if (closings.length > 0) this.begin(this.closeOffers(closings));
@@ -137,17 +158,27 @@ export class Dispatcher {
       meter.counted('offer_opened', openings.filter((opening) => opening.opened).length);
       await this.release(won.map(({ offer }) => offer).filter((_, i) => openings[i]?.opened !== true));
       this.input(...openings.map(openingInput));
-      await store.recordDecisions(
-        won.map(({ offer, explanation }) => ({
+    } catch (error) {
+      this.failed(error, 'offers could not be stored');
+      this.refuse(won.length > 0 ? won : effects, 'unavailable');
+      await this.release(won.map(({ offer }) => offer));
+      return;
+    }
+    await this.record(won);
+  }
+
+  /** By itself: an offer that is stored and told is not taken back because its reasons could not be kept. */
+  private async record(effects: readonly OpenOfferEffect[]): Promise<void> {
+    try {
+      await this.options.store.recordDecisions(
+        effects.map(({ offer, explanation }) => ({
           tripId: offer.tripId,
           atMs: offer.offeredMs,
           body: { offerId: offer.offerId, ...explanation },
         })),
       );
     } catch (error) {
-      this.failed(error, 'offers could not be stored');
-      this.refuse(won.length > 0 ? won : effects, 'unavailable');
-      await this.release(won.map(({ offer }) => offer));
+      this.failed(error, 'the reasons for offers could not be stored');
     }
   }
 
@@ -162,7 +193,12 @@ export class Dispatcher {
     try {
       const closed = await this.options.store.closeOffers(closings);
       this.input(...closed.map((offer) => ({ kind: 'offer_closed' as const, offer })));
-      for (const offer of closed) this.announceClosed(offer);
+      for (const offer of closed) {
+        this.announceClosed(offer);
+        // The driver was faster, and nobody has said so: the answer to the acceptance is late or lost.
+        const { tripId, driverId } = offer;
+        if (offer.status === 'accepted') this.options.doubts.add({ tripId, driverId });
+      }
     } catch (error) {
       this.failed(error, 'ends of offers could not be stored');
       this.input(...closings.map(({ offerId }) => ({ kind: 'closing_failed' as const, offerId })));
@@ -192,7 +228,8 @@ export class Dispatcher {
         reason: 'no_driver',
       });
       this.input({ kind: 'request_closed', tripId });
-      if (!result.ok) return;
+      // It has ended or found its driver by another way: perhaps by an expiry whose answer was lost.
+      if (!result.ok) return this.options.doubts.add({ tripId, driverId: null });
       meter.counted('trip_expired', 1);
       views.announceTrip(result.value.trip);
       if (explanation !== null)

@@ -7,7 +7,7 @@ import { commandKey } from './command-key.ts';
 import type { AckBody, DriverCommand } from './desk.ts';
 import { statusInput } from './dispatch-input.ts';
 import type { Engine, ServedMarket } from './engine.ts';
-import { settle } from './settlement.ts';
+import { execute, settle } from './settlement.ts';
 import { driverSnapshot } from './snapshots.ts';
 import { readMeter } from './trip-meter.ts';
 
@@ -105,13 +105,12 @@ async function answerOffer(
   driverId: DriverId,
   command: Extract<DriverCommand, { t: 'accept' | 'decline' }>,
 ): Promise<Result<AckBody>> {
-  const result = await engine.store.execute({
-    kind: command.t,
-    key: commandKey(driverId, command),
-    offerId: command.offerId as OfferId,
-    driverId,
-    atMs: engine.clock.nowMs(),
-  });
+  const offerId = command.offerId as OfferId;
+  const result = await execute(
+    engine,
+    { kind: command.t, key: commandKey(driverId, command), offerId, driverId, atMs: engine.clock.nowMs() },
+    { tripId: null, driverId },
+  );
   if (!result.ok) return result;
   settle(engine, result.value, null);
   return accepted(command.t === 'accept' ? { trip: engine.views.forDriver(result.value.trip) } : {});
@@ -124,16 +123,21 @@ async function moveOn(
   event: PlainTransition,
   fields: TransitionFields,
 ): Promise<Result<AckBody>> {
-  const result = await engine.store.execute({
-    kind: 'transition',
-    key: commandKey(driverId, command),
-    event,
-    tripId: command.tripId as TripId,
-    actor: DRIVER,
-    actorId: driverId,
-    atMs: engine.clock.nowMs(),
-    ...fields,
-  });
+  const tripId = command.tripId as TripId;
+  const result = await execute(
+    engine,
+    {
+      kind: 'transition',
+      key: commandKey(driverId, command),
+      event,
+      tripId,
+      actor: DRIVER,
+      actorId: driverId,
+      atMs: engine.clock.nowMs(),
+      ...fields,
+    },
+    { tripId, driverId },
+  );
   if (!result.ok) return result;
   settle(engine, result.value, driverId);
   return accepted({ trip: engine.views.forDriver(result.value.trip) });

@@ -11,6 +11,7 @@ import type { TripStore } from '../store/trip-store.ts';
 import type { ActiveTrips } from './active-trips.ts';
 import type { Announcer } from './announcer.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import type { Doubts } from './doubts.ts';
 import type { TripViews } from './trip-view.ts';
 
 /** A market as this server runs it. */
@@ -41,6 +42,7 @@ export interface Engine {
   readonly index: DriverIndex;
   readonly ingest: Ingest;
   readonly active: ActiveTrips;
+  readonly doubts: Doubts;
   readonly views: TripViews;
   readonly announcer: Announcer;
   readonly clock: Clock;

@@ -1,13 +1,14 @@
 import { fareMinor } from '../domain/fare.ts';
 import type { RiderId, TripId } from '../domain/ids.ts';
 import { accepted, rejected, type Result } from '../domain/rejection.ts';
+import type { TripCommand } from '../store/trip-store.ts';
 import type { Quote } from '../domain/trip.ts';
 import { unreachable } from '../lib/assert.ts';
 import { commandKey } from './command-key.ts';
 import type { AckBody, RiderCommand } from './desk.ts';
 import { marketOf, type Engine, type ServedMarket } from './engine.ts';
 import { nearbyDrivers } from './nearby.ts';
-import { settle } from './settlement.ts';
+import { execute, settle } from './settlement.ts';
 import { riderSnapshot } from './snapshots.ts';
 import { readMeter } from './trip-meter.ts';
 
@@ -65,25 +66,31 @@ async function requestRide(
   if (!priced.ok) return priced;
   const { quote, served } = priced.value;
   const { dispatcher, market } = served;
-  if (dispatcher.state.requests.size >= engine.limits.openRequestsMax) return rejected('overloaded');
+  if (dispatcher.openRequests >= engine.limits.openRequestsMax) return rejected('overloaded');
   const { pickup, dropoff, vehicleClass, seats } = command;
   const requestedMs = engine.clock.nowMs();
-  const result = await engine.store.execute({
-    kind: 'request',
-    key: commandKey(riderId, command),
-    trip: {
-      tripId: engine.ids.newId() as TripId,
-      marketId: market.marketId,
-      riderId,
-      vehicleClass,
-      seats,
-      pickup,
-      dropoff,
-      pin: engine.ids.newPin(),
-      quote,
-      requestedMs,
-    },
-  });
+  const trip = {
+    tripId: engine.ids.newId() as TripId,
+    marketId: market.marketId,
+    riderId,
+    vehicleClass,
+    seats,
+    pickup,
+    dropoff,
+    pin: engine.ids.newPin(),
+    quote,
+    requestedMs,
+  };
+  return dispatcher.whileStoring(() => storeRequest(engine, served, { kind: 'request', key: commandKey(riderId, command), trip }));
+}
+
+async function storeRequest(
+  engine: Engine,
+  { dispatcher, market }: ServedMarket,
+  command: Extract<TripCommand, { kind: 'request' }>,
+): Promise<Result<AckBody>> {
+  const { riderId, requestedMs } = command.trip;
+  const result = await engine.store.execute(command);
   if (!result.ok) return result;
   const { trip, replayed } = result.value;
   if (!replayed) {
@@ -99,19 +106,25 @@ async function cancelRide(
   riderId: RiderId,
   command: Extract<RiderCommand, { t: 'cancel' }>,
 ): Promise<Result<AckBody>> {
-  const before = await engine.store.trip(command.tripId as TripId);
+  const tripId = command.tripId as TripId;
+  const before = await engine.store.trip(tripId);
   const isAboard = before?.riderId === riderId && before.status === 'on_trip';
-  const result = await engine.store.execute({
-    kind: 'transition',
-    key: commandKey(riderId, command),
-    event: 'cancelled',
-    tripId: command.tripId as TripId,
-    actor: 'rider',
-    actorId: riderId,
-    atMs: engine.clock.nowMs(),
-    reason: command.reason,
-    ...(isAboard ? await readMeter(engine, before) : {}),
-  });
+  const reading = isAboard ? await readMeter(engine, before) : {};
+  const result = await execute(
+    engine,
+    {
+      kind: 'transition',
+      key: commandKey(riderId, command),
+      event: 'cancelled',
+      tripId,
+      actor: 'rider',
+      actorId: riderId,
+      atMs: engine.clock.nowMs(),
+      reason: command.reason,
+      ...reading,
+    },
+    { tripId, driverId: null },
+  );
   if (!result.ok) return result;
   settle(engine, result.value, result.value.trip.driverId);
   return accepted({ trip: engine.views.forRider(result.value.trip) });

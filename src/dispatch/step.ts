@@ -99,10 +99,10 @@ function offerOpened(state: DispatchState, offer: Offer, nowMs: number, effects:
     return;
   }
   if (known === undefined) {
-    // Found in the store when taking up the work of a server that died.
-    const found: OpenOffer = { ...offer, phase: 'live' };
     // Answered before its opening was heard of: whoever declined has been ruled out by now.
     if (request.excluded.has(offer.driverId)) return;
+    // Found in the store when taking up the work of a server that died.
+    const found: OpenOffer = { ...offer, phase: 'live' };
     state.offers.set(offer.offerId, found);
     request.offers.add(offer.offerId);
     const slot = state.index.slotOf(offer.driverId);

@@ -2,11 +2,14 @@ import type { MarketId } from '../domain/ids.ts';
 import type { Timer } from '../lib/clock.ts';
 import { statusInput, type DispatchInput } from './dispatch-input.ts';
 import type { Engine, ServedMarket } from './engine.ts';
+import { catchUp } from './settlement.ts';
+import { Silence } from './silence.ts';
 
 /** Rows read from the store in one go; a city with more under way is read at the next sweep. */
 const ROWS_MAX = 50_000;
 const SWEEP_MS = 5_000;
 const SILENCE_MS = 1_000;
+const DOUBTS_MS = 1_000;
 const PATH_FLUSH_MS = 5_000;
 
 /**
@@ -47,27 +50,6 @@ export async function sweepRequests(engine: Engine, served: ServedMarket): Promi
   return inputs.filter((input) => input.kind === 'request_opened').length;
 }
 
-/** R8: drivers silent for too long go off duty, unless a trip binds them: then they only stop being placed. */
-export async function sweepSilence(engine: Engine): Promise<void> {
-  const nowMs = engine.clock.nowMs();
-  for (const { driverId } of engine.ingest.sweepSilent(nowMs, engine.limits.offlineMs)) {
-    const duty = await engine.store.dutyOf(driverId);
-    if (duty === null) continue;
-    const dispatcher = engine.markets.get(duty.marketId)?.dispatcher;
-    const trip = engine.active.of(driverId);
-    if (trip !== null) {
-      dispatcher?.input(
-        { kind: 'driver_on_duty', driverId, vehicle: duty.vehicle },
-        statusInput(driverId, trip),
-      );
-      continue;
-    }
-    await engine.store.setDuty({ ...duty, onDuty: false, sinceMs: nowMs });
-    engine.announcer.toDriver(driverId, { t: 'duty', status: 'offline' });
-    engine.log.info({ driverId }, 'driver silent for too long: off duty');
-  }
-}
-
 /** The engine's regular duties. Each runs to its end before it runs again; a failure is logged and made up for next time. */
 export class Upkeep {
   private readonly engine: Engine;
@@ -81,7 +63,11 @@ export class Upkeep {
   start(): void {
     const { engine } = this;
     this.every('paths', PATH_FLUSH_MS, () => engine.active.flush());
-    this.every('silence', SILENCE_MS, () => sweepSilence(engine));
+    const silence = new Silence(engine);
+    this.every('silence', SILENCE_MS, () => silence.sweep());
+    this.every('doubts', DOUBTS_MS, () =>
+      engine.doubts.resolve((trip, doubt) => catchUp(engine, trip, doubt)),
+    );
     for (const [marketId, served] of engine.markets)
       this.every(`requests ${marketId}`, SWEEP_MS, () => this.sweep(marketId, served));
   }

@@ -4,7 +4,8 @@ import type { ServerProcess } from './server-process.ts';
 import type { World } from './world.ts';
 
 const DOWN_MS_MAX = 5_000;
-const OVERLAP_MS_MEAN = 40_000;
+/** Zones overlap for a moment, by leases: shorter than the silence after which a server would send its drivers home. */
+const OVERLAP_MS_MAX = 25_000;
 /** A supervisor starts again what could not start. */
 const START_AGAIN_MS = 1_000;
 
@@ -92,7 +93,7 @@ export class Mishaps {
     this.ghosts.add(ghost);
     this.server = null;
     world.network.serverDied();
-    world.clock.after(this.prng.exponential(OVERLAP_MS_MEAN), () => this.lay(ghost));
+    world.clock.after(this.prng.int(OVERLAP_MS_MAX), () => this.lay(ghost));
     this.startServer();
   }
 

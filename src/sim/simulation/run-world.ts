@@ -92,7 +92,11 @@ async function checkServer({ mishaps, store, report }: World): Promise<void> {
     const status = engine.index.statusOf(slot);
     const stored = await storedStatus(store, driverId);
     if (status !== stored)
-      report({ rule: 'R6', tripId: null, detail: `${driverId} is ${status} in the index, stored is ${stored}` });
+      report({
+        rule: 'R6',
+        tripId: null,
+        detail: `${driverId} is ${status} in the index, stored is ${stored}`,
+      });
   }
 }
 

@@ -30,6 +30,8 @@ export interface ServerParts {
   readonly epochPrefix: string;
   /** This process's own lines to the stores. */
   readonly connect: (processClock: Clock) => { readonly store: TripStore; readonly claims: Claims };
+  /** Nothing goes wrong in this world: bounds that hold but for lost answers are strict. */
+  readonly isHealthy: boolean;
   /** A ping has come in. */
   readonly heard: (driverId: DriverId) => void;
   /** An error without a code: a bug. */
@@ -118,11 +120,16 @@ export class ServerProcess {
     ];
     for (const { dispatcher } of markets.values()) {
       const { requests, offers, contested } = dispatcher.state;
-      sizes.push(['open requests', requests.size, limits.openRequestsMax]);
+      // Nobody is turned away whose trip was given back, or was stored before a lost answer: only what is new counts.
+      const isCounted = this.parts.isHealthy;
+      const fresh = [...requests.values()].filter(({ trip }) => trip.version === 1).length;
+      if (isCounted) sizes.push(['open requests', fresh, limits.openRequestsMax]);
       sizes.push(['open offers', offers.size, DRIVERS_MAX]);
       sizes.push(['contested drivers', contested.size, DRIVERS_MAX]);
     }
-    return sizes.filter(([, size, max]) => size > max).map(([what, size, max]) => `${size} ${what}, at most ${max}`);
+    return sizes
+      .filter(([, size, max]) => size > max)
+      .map(([what, size, max]) => `${size} ${what}, at most ${max}`);
   }
 
   private gatewayContext(): ConnectionContext {

@@ -3,7 +3,13 @@ import type { Offer } from '../../domain/offer.ts';
 import type { Result } from '../../domain/rejection.ts';
 import { auditTrip, type TripRecord } from '../../store/audit.ts';
 import type { MemoryTripStore } from '../../store/trip-store-memory.ts';
-import type { NewOffer, OfferClosing, OfferOpening, TripChange, TripCommand } from '../../store/trip-store.ts';
+import type {
+  NewOffer,
+  OfferClosing,
+  OfferOpening,
+  TripChange,
+  TripCommand,
+} from '../../store/trip-store.ts';
 import type { StoreWatch } from '../virtual/unreliable-store.ts';
 import type { EventLog } from './event-log.ts';
 import type { Report } from './violation.ts';
@@ -61,7 +67,11 @@ export class StoreRules implements StoreWatch {
     const steps = event === null || replayed ? 0 : 1;
     this.check(tripId, steps);
     if (steps === 1 && event!.seq !== trip.version)
-      report({ rule: 'R4', tripId, detail: `the answer's event ${event!.seq} is not version ${trip.version}` });
+      report({
+        rule: 'R4',
+        tripId,
+        detail: `the answer's event ${event!.seq} is not version ${trip.version}`,
+      });
   }
 
   offersOpened(offers: readonly NewOffer[], openings: readonly OfferOpening[]): void {
@@ -72,6 +82,9 @@ export class StoreRules implements StoreWatch {
       log.note(nowMs(), tripId, `store: offer ${offerId.slice(-6)} to ${driverId}: ${outcome}`);
       if (opening?.opened !== true) return;
       this.checkHeard(tripId, driverId, offeredMs);
+      const bound = this.driversHold.get(driverId);
+      if (bound !== undefined && opening.offer.status === 'live')
+        this.options.report({ rule: 'R2', tripId, detail: `offered to ${driverId}, who is on trip ${bound}` });
       this.check(tripId, 0);
     });
   }
@@ -111,7 +124,12 @@ export class StoreRules implements StoreWatch {
 
   private rebind(tripId: string, before: Holds, after: Holds): void {
     this.holds.set(tripId, after);
-    const move = (rule: string, holders: Map<string, string>, from: string | null, to: string | null): void => {
+    const move = (
+      rule: string,
+      holders: Map<string, string>,
+      from: string | null,
+      to: string | null,
+    ): void => {
       if (from !== null && from !== to && holders.get(from) === tripId) holders.delete(from);
       if (to === null) return;
       const other = holders.get(to);

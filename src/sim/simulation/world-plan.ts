@@ -169,3 +169,8 @@ function drawFaults(prng: Prng): FaultPlan {
     pingsAgain: 0.05 * severity,
   };
 }
+
+/** True where no call fails, no connection breaks and the server lives to the end. */
+export function isHealthy({ faults, mishaps }: WorldPlan): boolean {
+  return faults.breakEveryMs === Infinity && mishaps.restartEveryMs === Infinity && mishaps.overlapEveryMs === Infinity;
+}

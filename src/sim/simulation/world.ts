@@ -19,11 +19,12 @@ import { EventLog } from './event-log.ts';
 import { FrameRules } from './frame-rules.ts';
 import { PingEar } from './hearing.ts';
 import { Mishaps } from './mishaps.ts';
+import { PictureRules } from './picture-rules.ts';
 import { ServerProcess } from './server-process.ts';
 import { StoreRules } from './store-rules.ts';
 import { Town } from './town.ts';
 import type { Report, RuleViolation } from './violation.ts';
-import { drawWorldPlan, type WorldPlan } from './world-plan.ts';
+import { drawWorldPlan, isHealthy, type WorldPlan } from './world-plan.ts';
 
 export interface WorldOptions {
   readonly seed: number;
@@ -31,6 +32,7 @@ export interface WorldOptions {
 }
 
 const R10_EVERY_MS = 1_000;
+const LOOK_EVERY_MS = 10_000;
 /** Further violations tell no more. */
 const VIOLATIONS_MAX = 20;
 const CENT = { baseMinor: 300, perKmMinor: 150, perMinuteMinor: 40, minimumMinor: 700 };
@@ -80,6 +82,8 @@ export class World {
     this.market = marketOf(plan, this.town);
     this.mishaps = new Mishaps(this, prng.fork());
     this.clock.every(R10_EVERY_MS, () => this.checkSizes());
+    const picture = new PictureRules(store, this.report);
+    this.clock.every(LOOK_EVERY_MS, () => picture.look(this.mishaps.serving, this.clock.nowMs()));
   }
 
   readonly report: Report = (violation) => {
@@ -102,6 +106,7 @@ export class World {
       limits: canaryLimits(this.canary, this.plan.limits),
       ids: this.ids,
       epochPrefix: `p${number}`,
+      isHealthy: isHealthy(this.plan),
       connect: (caller) => {
         const calls = new UnreliableCalls(this.faults, { store: this.clock, caller });
         const store = createUnreliableStore(this.store, calls, this.rules);
@@ -206,5 +211,8 @@ function seededIds(prng: Prng, nowMs: () => number): IdSource {
   };
 }
 
-export const driverMember = (driverId: string): Member => ({ role: 'driver', driverId: driverId as DriverId });
+export const driverMember = (driverId: string): Member => ({
+  role: 'driver',
+  driverId: driverId as DriverId,
+});
 export const riderMember = (riderId: string): Member => ({ role: 'rider', riderId: riderId as RiderId });

@@ -157,20 +157,25 @@ export class CityRun implements DriverWatch {
     this.onOnline = null;
   }
 
+  /** Opens all riders who are due, then waits for the next. */
   private awaitRide(next: IteratorResult<CityRide>): void {
-    if (next.done === true) {
-      if (this.upcoming.size === 0) return this.stopAsking();
-      this.next = this.options.clock.after(1000, () => this.awaitRide(next));
-      return;
-    }
     const { clock, habits } = this.options;
-    const ride = next.value;
     const leadMs = habits.rider.quoteLeadMs;
-    const waitMs = this.cityTime.untilMs(ride.requestedMs - leadMs, clock.nowMs());
-    this.next = clock.after(waitMs, () => {
-      this.openRide(ride);
-      this.awaitRide(this.riders.next());
-    });
+    let ride = next;
+    while (ride.done !== true) {
+      const due = ride.value;
+      const waitMs = this.cityTime.untilMs(due.requestedMs - leadMs, clock.nowMs());
+      if (waitMs > 0) {
+        const waiting = ride;
+        this.next = clock.after(waitMs, () => this.awaitRide(waiting));
+        return;
+      }
+      this.openRide(due);
+      ride = this.riders.next();
+    }
+    if (this.upcoming.size === 0) return this.stopAsking();
+    const done = ride;
+    this.next = clock.after(1000, () => this.awaitRide(done));
   }
 
   private openRide(ride: CityRide): void {

@@ -31,7 +31,7 @@ export type ToClient =
 /** What the process of the apps tells the demo. */
 export type FromClient =
   | { readonly kind: 'city'; readonly card: CityCard }
-  | { readonly kind: 'online'; readonly drivers: number }
+  | { readonly kind: 'online'; readonly fixesSent: number }
   /** Twice a second from `online` on. */
   | { readonly kind: 'stats'; readonly stats: ClientStats }
   /** The record's last rider has asked. */

@@ -14,7 +14,10 @@ const client = new DemoClient(createWallClock(), tell);
 
 process.on('message', (message: ToClient) => {
   client.take(message).catch((error: unknown) => {
-    tell({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
+    const sentence = error instanceof Error ? error.message : String(error);
+    console.error(sentence);
+    // The demo hears the sentence first, then that we are gone.
+    process.send?.({ kind: 'failed', message: sentence } satisfies FromClient, () => process.exit(1));
   });
 });
-process.on('disconnect', () => process.exit(0));
+for (const event of ['disconnect', 'SIGTERM']) process.once(event, () => process.exit(0));

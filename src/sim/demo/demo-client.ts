@@ -22,8 +22,8 @@ const STATS_MS = 500;
 const TIMER_STEP_MS = 5;
 /** What two cores carry besides the server, PostgreSQL and Redis: see docs of PingBudget. */
 const PINGS_PER_S = 6_000;
-/** Half of the server's default `staleMs`. */
-const IDLE_PERIOD_MS_MAX = 30_000;
+/** Three quarters of the server's default `staleMs`. */
+const IDLE_PERIOD_MS_MAX = 45_000;
 const WRAP_UP_MS_MAX = 8_000;
 const TOKEN_TTL_S = 24 * 3_600;
 const TROUBLES_MAX = 20;
@@ -93,8 +93,7 @@ export class DemoClient {
       idlePeriodMsMax: IDLE_PERIOD_MS_MAX,
     });
     this.budget = budget;
-    const { driverCount } = this.cityFleet();
-    budget.update({ idle: driverCount, moving: 0 }, 0);
+    budget.update({ idle: this.loaded.city.drivers.length, moving: 0 }, 0);
     const run = new CityRun({
       ...this.loaded,
       clock: this.clock,
@@ -109,14 +108,10 @@ export class DemoClient {
     this.run = run;
     await run.comeOnline();
     const askedAll = run.begin();
-    this.tell({ kind: 'online', drivers: run.fleet.idle });
+    this.tell({ kind: 'online', fixesSent: run.fixesSent });
     this.wall.every(STATS_MS, () => this.report(run, budget));
     await askedAll;
     this.tell({ kind: 'asked_all' });
-  }
-
-  private cityFleet(): { driverCount: number } {
-    return { driverCount: this.loaded?.city.drivers.length ?? 0 };
   }
 
   /** A token takes a signature, which takes a moment: each account's is made when it first connects. */

@@ -28,6 +28,8 @@ interface Running {
   readonly client: Child;
   readonly serverUrl: string;
   readonly card: CityCard;
+  /** While the fleet came online. */
+  readonly fixesBefore: number;
 }
 
 /** One city in one mode, from its stores to its summary. */
@@ -103,20 +105,20 @@ export class DemoRun {
     const online = this.next(client, 'online');
     const serverUrl = `ws://127.0.0.1:${port}`;
     this.tell(client, { kind: 'go', serverUrl, secret, runTag: world.token(4), clock });
-    await server.before(online);
-    return { server, client, serverUrl: `http://127.0.0.1:${port}`, card };
+    const { fixesSent } = await server.before(online);
+    return { server, client, serverUrl: `http://127.0.0.1:${port}`, card, fixesBefore: fixesSent };
   }
 
   private async measure(running: Running, stores: Stores): Promise<Summary> {
     const { clock, audit } = this.world;
-    const { server, client, card, serverUrl } = running;
+    const { server, client, card, serverUrl, fixesBefore } = running;
     const before = await scrape(serverUrl);
     const beganMs = clock.nowMs();
     const stopShowing = this.showStats(running);
     await server.before(client.before(this.timeUp()));
     const askedS = (clock.nowMs() - beganMs) / 1000;
     const asked = await scrape(serverUrl);
-    const fixesSent = this.latest?.fixesSent ?? 0;
+    const fixesSent = (this.latest?.fixesSent ?? 0) - fixesBefore;
     this.tell(client, { kind: 'stop_asking' });
     this.isDraining = true;
     await server.before(client.before(this.drained()));
@@ -157,12 +159,13 @@ export class DemoRun {
 
   private showStats({ card }: Running): () => void {
     const { clock } = this.world;
-    let last = { wallMs: clock.nowMs(), fixesSent: 0 };
+    let last: { wallMs: number; fixesSent: number } | null = null;
     const listener = (message: FromClient): void => {
       if (message.kind !== 'stats') return;
       const { stats } = message;
       const wallMs = clock.nowMs();
-      const pingsPerS = ((stats.fixesSent - last.fixesSent) * 1000) / Math.max(1, wallMs - last.wallMs);
+      const since = last ?? { wallMs: wallMs - 1, fixesSent: stats.fixesSent };
+      const pingsPerS = ((stats.fixesSent - since.fixesSent) * 1000) / Math.max(1, wallMs - since.wallMs);
       this.latest = stats;
       last = { wallMs, fixesSent: stats.fixesSent };
       const { isDraining } = this;

@@ -55,15 +55,18 @@ export class HeapClock implements Clock {
   /** Fires what is due; a clock that is stepped by hand calls it too. */
   run(): void {
     const nowMs = this.nowMs();
-    const first = this.heap[0];
-    if (first === undefined || first.dueMs > nowMs) return;
-    this.onLate(nowMs - first.dueMs);
     // What is set while they fire and due at once waits for the next step: else a zero delay would never let go.
     const until = this.orders;
+    let isFirst = true;
     while (this.heap.length > 0 && this.heap[0]!.dueMs <= nowMs && this.heap[0]!.order < until) {
-      const { fire } = this.pop();
-      if (fire === null) this.cancelled -= 1;
-      else fire();
+      const { fire, dueMs } = this.pop();
+      if (fire === null) {
+        this.cancelled -= 1;
+        continue;
+      }
+      if (isFirst) this.onLate(nowMs - dueMs);
+      isFirst = false;
+      fire();
     }
   }
 

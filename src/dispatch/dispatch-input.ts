@@ -45,10 +45,11 @@ export type DispatchInput =
 
 export type OfferRefusal = 'claim_lost' | 'unavailable' | Extract<OfferOpening, { opened: false }>['why'];
 
-/** What a trip says about its driver, or about the one it has just let go; on the way, where that driver will be free. */
+/** What a trip says about a driver: its own, or one it has let go, whoever drives it now. */
 export function statusInput(driverId: DriverId, trip: Trip): DispatchInput {
   const { tripId, version, acceptedMs } = trip;
   const about = { kind: 'driver_status', driverId, mark: { tripId, version, acceptedMs } } as const;
+  if (trip.driverId !== driverId) return { ...about, status: 'available', dropoff: null };
   switch (trip.status) {
     case 'to_pickup':
     case 'at_pickup':

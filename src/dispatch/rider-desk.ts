@@ -81,7 +81,9 @@ async function requestRide(
     quote,
     requestedMs,
   };
-  return dispatcher.whileStoring(() => storeRequest(engine, served, { kind: 'request', key: commandKey(riderId, command), trip }));
+  return dispatcher.whileStoring(() =>
+    storeRequest(engine, served, { kind: 'request', key: commandKey(riderId, command), trip }),
+  );
 }
 
 async function storeRequest(

@@ -1,4 +1,4 @@
-import type { DriverId, OfferId } from '../domain/ids.ts';
+import type { DriverId, OfferId, TripId } from '../domain/ids.ts';
 import type { Offer } from '../domain/offer.ts';
 import type { Trip } from '../domain/trip.ts';
 import type { DriverStatus } from '../domain/driver-state.ts';
@@ -106,7 +106,8 @@ function offerOpened(state: DispatchState, offer: Offer, nowMs: number, effects:
     state.offers.set(offer.offerId, found);
     request.offers.add(offer.offerId);
     const slot = state.index.slotOf(offer.driverId);
-    if (slot >= 0 && state.index.statusOf(slot) === 'available') state.index.setStatus(slot, 'offered', nowMs);
+    if (slot >= 0 && state.index.statusOf(slot) === 'available')
+      state.index.setStatus(slot, 'offered', nowMs);
     return;
   }
   if (known.phase !== 'opening') return;
@@ -175,12 +176,14 @@ function driverStatus(state: DispatchState, input: StatusInput, nowMs: number): 
   if (slot < 0) return;
   const present = state.index.statusOf(slot);
   // The end of a trip heard of late, when the next offer is already out.
-  if (status === 'available' && present === 'offered' && isOffered(state, driverId)) return;
+  if (status === 'available' && present === 'offered' && isOfferedAnother(state, driverId, mark.tripId))
+    return;
   if (present !== status) state.index.setStatus(slot, status, nowMs);
   state.index.setFree(slot, dropoff === null ? null : { ...dropoff, atMs: NaN });
 }
 
-function isOffered(state: DispatchState, driverId: DriverId): boolean {
-  for (const offer of state.offers.values()) if (offer.driverId === driverId) return true;
+function isOfferedAnother(state: DispatchState, driverId: DriverId, tripId: TripId): boolean {
+  for (const offer of state.offers.values())
+    if (offer.driverId === driverId && offer.tripId !== tripId) return true;
   return false;
 }

@@ -1,4 +1,4 @@
-import type { MarketId } from '../domain/ids.ts';
+import type { MarketId, TripId } from '../domain/ids.ts';
 import type { Offer } from '../domain/offer.ts';
 import type { Place } from '../domain/place.ts';
 import { hasDriver, type Trip, type TripStatus } from '../domain/trip.ts';
@@ -16,6 +16,9 @@ export interface TripViewsOptions {
   readonly announcer: Announcer;
   readonly clock: Clock;
 }
+
+/** Trips whose last told version is remembered; who was told of longest ago goes, for late answers are seconds late. */
+const TOLD_MAX = 50_000;
 
 /** Until the rider is aboard. */
 const PIN_SHOWN: readonly TripStatus[] = ['searching', 'to_pickup', 'at_pickup'];
@@ -38,6 +41,7 @@ export function offerView(offer: Offer, trip: Trip): OfferView {
 /** Trips as each side may see them, with the driver's place and the time still to drive. */
 export class TripViews {
   private readonly options: TripViewsOptions;
+  private readonly toldVersions = new Map<TripId, number>();
 
   constructor(options: TripViewsOptions) {
     this.options = options;
@@ -53,8 +57,9 @@ export class TripViews {
     return this.view(trip, null);
   }
 
-  /** Tells both sides how the trip stands now. */
+  /** Tells both sides how the trip stands now, unless they have been told of a newer version already. */
   announceTrip(trip: Trip): void {
+    if (this.isOld(trip)) return;
     this.options.announcer.toRider(trip.riderId, { t: 'trip', trip: this.forRider(trip) });
     if (trip.driverId !== null)
       this.options.announcer.toDriver(trip.driverId, { t: 'trip', trip: this.forDriver(trip) });
@@ -66,6 +71,15 @@ export class TripViews {
     const eta = this.options.etas.get(trip.marketId);
     assert(eta !== undefined, 'a trip is shown by a server of its market');
     return Math.round(eta.driveS(from.lat, from.lng, to.lat, to.lng, this.options.clock.nowMs()));
+  }
+
+  /** Answers of the store overtake one another: who was told `cancelled` must not hear `to_pickup` after it. */
+  private isOld({ tripId, version }: Trip): boolean {
+    if (version < (this.toldVersions.get(tripId) ?? 0)) return true;
+    this.toldVersions.delete(tripId);
+    if (this.toldVersions.size >= TOLD_MAX) this.toldVersions.delete(this.toldVersions.keys().next().value!);
+    this.toldVersions.set(tripId, version);
+    return false;
   }
 
   private view(trip: Trip, pin: string | null): TripView {

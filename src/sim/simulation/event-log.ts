@@ -32,10 +32,15 @@ export class EventLog {
     return this.hash.copy().digest('hex').slice(0, 16);
   }
 
-  /** The last entries about a trip and about everything (restarts, outages); null: about anything. */
-  about(tripId: string | null): string[] {
+  /** The last entries about a trip, about an account, and about everything (restarts); without either: about anything. */
+  about(tripId: string | null, account: string | null): string[] {
+    const names = account === null ? null : new RegExp(`\\b${account}\\b`);
     const wanted = this.entries.filter(
-      (entry) => tripId === null || entry.tripId === tripId || entry.tripId === null,
+      (entry) =>
+        (tripId === null && names === null) ||
+        entry.tripId === null ||
+        entry.tripId === tripId ||
+        names?.test(entry.text),
     );
     return wanted.slice(-ENTRIES_SHOWN).map(({ atMs, text, tripId: about }) => {
       const seconds = ((atMs - this.startMs) / 1000).toFixed(3).padStart(9);

@@ -1,5 +1,5 @@
 import { isFinal, type TripEventKind } from '../../domain/trip.ts';
-import type { DriverId, RiderId, TripId } from '../../domain/ids.ts';
+import type { TripId } from '../../domain/ids.ts';
 import { auditMemory } from '../../store/audit-memory.ts';
 import type { TripRecord } from '../../store/audit.ts';
 import type { MemoryTripStore } from '../../store/trip-store-memory.ts';
@@ -78,8 +78,7 @@ function checkAnswers(
 function answerText(answer: Asked['answers'][number]): string {
   if (answer.t === 'error') return `no: ${answer.code}`;
   if (answer.trip === undefined) return 'yes';
-  const { driverAt: _at, etaS: _eta, ...trip } = answer.trip;
-  return `yes: ${JSON.stringify(trip)}`;
+  return `yes: ${JSON.stringify({ ...answer.trip, driverAt: null, etaS: null })}`;
 }
 
 /** R9 by the driver's own ears: who said no, and was heard, is not told of another offer of that trip afterwards. */
@@ -131,8 +130,8 @@ export async function checkConverged(
     const { member, trip, offer, account } = history;
     const stored =
       member.role === 'rider'
-        ? await store.activeTripOfRider(member.riderId as RiderId)
-        : await store.activeTripOfDriver(member.driverId as DriverId);
+        ? await store.activeTripOfRider(member.riderId)
+        : await store.activeTripOfDriver(member.driverId);
     if (trip?.tripId !== stored?.tripId || trip?.version !== stored?.version)
       report({
         rule: 'R6',

@@ -33,7 +33,7 @@ export class Mishaps {
 
   /** The server that clients reach; null while it is down or starting. */
   get serving(): ServerProcess | null {
-    return this.server?.door == null ? null : this.server;
+    return this.door === null ? null : this.server;
   }
 
   get running(): ServerProcess[] {

@@ -50,6 +50,10 @@ export class PictureRules {
     if (what === null) this.differs.delete(driverId);
     else if (before?.what !== what) this.differs.set(driverId, { what, sinceMs: nowMs });
     else if (nowMs - before.sinceMs > BLIND_MS_MAX)
-      this.report({ rule: 'R6', tripId: what.split(' ')[0]!, detail: `${driverId} has ${what}, for too long` });
+      this.report({
+        rule: 'R6',
+        tripId: what.split(' ')[0]!,
+        detail: `${driverId} has ${what}, for too long`,
+      });
   }
 }

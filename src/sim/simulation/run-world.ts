@@ -34,6 +34,18 @@ const LOOK_MS = 5_000;
 /** Runs one world to its end, or to its first violation. */
 export async function runWorld(options: WorldOptions): Promise<WorldOutcome> {
   const world = new World(options);
+  // A promise that nobody waits for has failed: a bug, and the seed must be told with it.
+  const unhandled = (error: unknown): void => world.broken(error, 'an unhandled rejection');
+  process.on('unhandledRejection', unhandled);
+  try {
+    await live(world);
+  } finally {
+    process.off('unhandledRejection', unhandled);
+  }
+  return outcomeOf(options.seed, world);
+}
+
+async function live(world: World): Promise<void> {
   const { plan, clock, faults, mishaps, town } = world;
   mishaps.begin();
   town.begin();
@@ -51,7 +63,6 @@ export async function runWorld(options: WorldOptions): Promise<WorldOutcome> {
     await checkConverged(histories, world.store, clock.nowMs(), world.report);
     if (isClean(world)) await checkServer(world);
   }
-  return outcomeOf(options.seed, world);
 }
 
 const isClean = (world: World): boolean => world.violations.length === 0;
@@ -125,6 +136,10 @@ function outcomeOf(seed: number, world: World): WorldOutcome {
     offers: records.reduce((sum, one) => sum + one.offers.length, 0),
     restarts: world.mishaps.restarts,
     violations,
-    trace: violations.length === 0 ? [] : log.about(violations[0]!.tripId),
+    trace: violations[0] === undefined ? [] : log.about(violations[0].tripId, accountIn(violations[0])),
   };
 }
+
+/** The first account that a violation names. */
+const accountIn = ({ detail }: RuleViolation): string | null =>
+  /\b(driver|rider)-\d+\b/.exec(detail)?.[0] ?? null;

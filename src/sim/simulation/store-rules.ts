@@ -84,7 +84,11 @@ export class StoreRules implements StoreWatch {
       this.checkHeard(tripId, driverId, offeredMs);
       const bound = this.driversHold.get(driverId);
       if (bound !== undefined && opening.offer.status === 'live')
-        this.options.report({ rule: 'R2', tripId, detail: `offered to ${driverId}, who is on trip ${bound}` });
+        this.options.report({
+          rule: 'R2',
+          tripId,
+          detail: `offered to ${driverId}, who is on trip ${bound}`,
+        });
       this.check(tripId, 0);
     });
   }

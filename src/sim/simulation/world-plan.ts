@@ -84,7 +84,7 @@ export function drawWorldPlan(prng: Prng): WorldPlan {
     mishaps: {
       restartEveryMs: sometimes(prng, 0.5, 3 * MINUTE_MS, 15 * MINUTE_MS),
       claimsLostEveryMs: sometimes(prng, 0.4, MINUTE_MS, 10 * MINUTE_MS),
-      overlapEveryMs: sometimes(prng, 0.35, 3 * MINUTE_MS, 12 * MINUTE_MS),
+      overlapEveryMs: sometimes(prng, 0.5, 1.5 * MINUTE_MS, 8 * MINUTE_MS),
     },
   };
 }
@@ -172,5 +172,9 @@ function drawFaults(prng: Prng): FaultPlan {
 
 /** True where no call fails, no connection breaks and the server lives to the end. */
 export function isHealthy({ faults, mishaps }: WorldPlan): boolean {
-  return faults.breakEveryMs === Infinity && mishaps.restartEveryMs === Infinity && mishaps.overlapEveryMs === Infinity;
+  return (
+    faults.breakEveryMs === Infinity &&
+    mishaps.restartEveryMs === Infinity &&
+    mishaps.overlapEveryMs === Infinity
+  );
 }

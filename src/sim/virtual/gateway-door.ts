@@ -56,7 +56,7 @@ export class GatewayDoor {
     const who = { member, encoding, address: '198.51.100.1', expiresMs: Infinity };
     const connection = new Connection(who, this.context);
     const socket = new VirtualSocket(sink, { connection, resume }, () => this.close(socket));
-    this.behavior.open?.(socket.asSocket());
+    void this.behavior.open?.(socket.asSocket());
     return {
       frame: (content) => {
         if (!socket.isOpen) return;

@@ -18,11 +18,12 @@ export interface StoreWatch {
 }
 
 /** A trip store over a line that is slow and fails; calls may overtake one another, as they do over a pool of connections. */
-export function createUnreliableStore(inner: TripStore, calls: UnreliableCalls, watch: StoreWatch): TripStore {
-  const over =
-    <A extends unknown[], T>(method: (...args: A) => Promise<T>) =>
-    (...args: A): Promise<T> =>
-      calls.call(() => method.apply(inner, args));
+export function createUnreliableStore(
+  inner: TripStore,
+  calls: UnreliableCalls,
+  watch: StoreWatch,
+): TripStore {
+  const over = <T>(perform: () => Promise<T>): Promise<T> => calls.call(perform);
   return {
     execute: (command) =>
       calls.call(async () => {
@@ -42,20 +43,20 @@ export function createUnreliableStore(inner: TripStore, calls: UnreliableCalls, 
         watch.offersClosed(closings, closed);
         return closed;
       }),
-    trip: over(inner.trip),
-    activeTripOfRider: over(inner.activeTripOfRider),
-    activeTripOfDriver: over(inner.activeTripOfDriver),
-    liveOfferOfDriver: over(inner.liveOfferOfDriver),
-    searchingTrips: over(inner.searchingTrips),
-    tripsWithDriver: over(inner.tripsWithDriver),
-    eventsOf: over(inner.eventsOf),
-    offersOf: over(inner.offersOf),
-    recordDecisions: over(inner.recordDecisions),
-    decisionsOf: over(inner.decisionsOf),
-    appendPath: over(inner.appendPath),
-    pathOf: over(inner.pathOf),
-    setDuty: over(inner.setDuty),
-    dutyOf: over(inner.dutyOf),
-    driversOnDuty: over(inner.driversOnDuty),
+    trip: (...args) => over(() => inner.trip(...args)),
+    activeTripOfRider: (...args) => over(() => inner.activeTripOfRider(...args)),
+    activeTripOfDriver: (...args) => over(() => inner.activeTripOfDriver(...args)),
+    liveOfferOfDriver: (...args) => over(() => inner.liveOfferOfDriver(...args)),
+    searchingTrips: (...args) => over(() => inner.searchingTrips(...args)),
+    tripsWithDriver: (...args) => over(() => inner.tripsWithDriver(...args)),
+    eventsOf: (...args) => over(() => inner.eventsOf(...args)),
+    offersOf: (...args) => over(() => inner.offersOf(...args)),
+    recordDecisions: (...args) => over(() => inner.recordDecisions(...args)),
+    decisionsOf: (...args) => over(() => inner.decisionsOf(...args)),
+    appendPath: (...args) => over(() => inner.appendPath(...args)),
+    pathOf: (...args) => over(() => inner.pathOf(...args)),
+    setDuty: (...args) => over(() => inner.setDuty(...args)),
+    dutyOf: (...args) => over(() => inner.dutyOf(...args)),
+    driversOnDuty: (...args) => over(() => inner.driversOnDuty(...args)),
   };
 }

@@ -38,13 +38,11 @@ export class VirtualClock implements Clock {
   }
 
   every(periodMs: number, fire: () => void): Timer {
-    let timer = this.after(periodMs, tick);
-    const { after } = this;
-    const again = after.bind(this);
-    function tick(): void {
-      timer = again(periodMs, tick);
+    const tick = (): void => {
+      timer = this.after(periodMs, tick);
       fire();
-    }
+    };
+    let timer = this.after(periodMs, tick);
     return { cancel: () => timer.cancel() };
   }
 

@@ -9,7 +9,7 @@ import type { Auth } from './auth.ts';
 import { Connection, type ConnectionContext, type SocketData } from './connection.ts';
 import { countUp, type UpgradeRefusal } from './counters.ts';
 import type { Sessions } from './sessions.ts';
-import { type Admission, admit, readUpgrade, refuseUpgrade, type UpgradeRequest } from './upgrade.ts';
+import { admit, readUpgrade, refuseUpgrade, type UpgradeRequest } from './upgrade.ts';
 
 export interface SocketServerOptions {
   readonly context: ConnectionContext;
@@ -73,15 +73,12 @@ export class SocketServer {
   private onUpgrade(res: uWS.HttpResponse, req: uWS.HttpRequest, context: uWS.us_socket_context_t): void {
     const request = readUpgrade(res, req, this.options.trustForwardedFor);
     const outcome = this.fullness(request) ?? admit(request, this.options.auth);
-    if (!(outcome instanceof Promise)) return this.conclude(res, context, request, outcome);
-    let isAborted = false;
-    res.onAborted(() => {
-      isAborted = true;
-    });
-    void outcome.then((decided) => {
-      // Asked again: others may have come in, or the drain begun, while the token was verified.
-      if (!isAborted) res.cork(() => this.conclude(res, context, request, this.fullness(request) ?? decided));
-    });
+    if (typeof outcome === 'string') {
+      countUp(this.options.context.counters.upgradesRefused, outcome);
+      return refuseUpgrade(res, outcome);
+    }
+    const connection = new Connection({ ...outcome, address: request.address }, this.options.context);
+    res.upgrade({ connection, resume: request.resume }, request.key, outcome.protocol, '', context);
   }
 
   private fullness(request: UpgradeRequest): UpgradeRefusal | null {
@@ -90,21 +87,6 @@ export class SocketServer {
     if (this.connections.size >= limits.connectionsMax) return 'connections';
     const fromHere = this.perAddress.get(request.address) ?? 0;
     return fromHere >= limits.connectionsPerIpMax ? 'connections_per_ip' : null;
-  }
-
-  private conclude(
-    res: uWS.HttpResponse,
-    context: uWS.us_socket_context_t,
-    request: UpgradeRequest,
-    outcome: Admission | UpgradeRefusal,
-  ): void {
-    if (typeof outcome === 'string') {
-      countUp(this.options.context.counters.upgradesRefused, outcome);
-      return refuseUpgrade(res, outcome);
-    }
-    const connection = new Connection({ ...outcome, address: request.address }, this.options.context);
-    const data = { connection, resume: request.resume };
-    res.upgrade(data, request.key, outcome.protocol, '', context);
   }
 
   private onOpen(ws: uWS.WebSocket<SocketData & { resume: UpgradeRequest['resume'] }>): void {

@@ -6,7 +6,7 @@ import type { Auth, Identity } from './auth.ts';
 import type { UpgradeRefusal } from './counters.ts';
 import type { Member, ResumePoint } from './session.ts';
 
-/** What a request for a socket asks, read before anything is awaited: uWebSockets.js takes the request back. */
+/** What a request for a socket asks, read at once: uWebSockets.js takes the request back. */
 export interface UpgradeRequest {
   readonly key: string;
   /** What the client listed; empty when it named none. */
@@ -61,16 +61,11 @@ function resumePoint(epoch: string | undefined, seq: string | undefined): Resume
   return { epoch, seq: Number(seq) };
 }
 
-/** Decides who may come in; a promise only when the token has to be verified. */
-export function admit(
-  request: UpgradeRequest,
-  auth: Auth,
-): Admission | UpgradeRefusal | Promise<Admission | UpgradeRefusal> {
+/** Decides who may come in. */
+export function admit(request: UpgradeRequest, auth: Auth): Admission | UpgradeRefusal {
   const spoken = subprotocolOf(request.protocols);
   if (spoken === null) return 'bad_subprotocol';
-  const outcome = auth.authenticate(request.token, request.address);
-  if (outcome instanceof Promise) return outcome.then((identity) => admission(identity, spoken));
-  return admission(outcome, spoken);
+  return admission(auth.authenticate(request.token, request.address), spoken);
 }
 
 function admission(

@@ -44,10 +44,8 @@ type Authenticated = Result<{ readonly principal: Principal }>;
 
 export interface RestOptions extends Omit<ProbeOptions, 'watcher'> {
   readonly desk: Desk;
-  /** As the gateway's: a plain value for a token seen before. */
-  readonly auth: {
-    authenticate(token: string | null, address: string): Authenticated | Promise<Authenticated>;
-  };
+  /** As the gateway's. */
+  readonly auth: { authenticate(token: string | null, address: string): Authenticated };
   readonly wallClock: Clock;
   readonly limits?: Partial<RestLimits>;
   readonly trustForwardedFor?: boolean;
@@ -174,13 +172,9 @@ export class RestServer {
     address: string,
     asked: Omit<Call, 'principal'>,
   ): void {
-    const go = (identity: Authenticated): void => {
-      if (!identity.ok) return exchange.problem(problemOf(identity));
-      this.perform(exchange, route, { ...asked, principal: identity.value.principal });
-    };
     const identity = this.options.auth.authenticate(token, address);
-    if (identity instanceof Promise) void identity.then(go);
-    else go(identity);
+    if (!identity.ok) return exchange.problem(problemOf(identity));
+    this.perform(exchange, route, { ...asked, principal: identity.value.principal });
   }
 
   /** Role, rate, body, in this order: a stranger learns nothing about a body he may not send. */

@@ -1,0 +1,102 @@
+import fc from 'fast-check';
+import { jwtVerify, SignJWT } from 'jose';
+import { describe, expect, it } from 'vitest';
+import { createAuth, issueToken } from '../../src/gateway/auth.ts';
+
+const secret = new Uint8Array(32).fill(1);
+const older = new Uint8Array(48).fill(2);
+const NOW_MS = 1_767_225_600_000;
+const authAt = (nowMs = NOW_MS, failures = { perS: 1e6, burstMax: 1e6 }) =>
+  createAuth({ secrets: [secret, older], wallNowMs: () => nowMs, failures });
+const issue = (changes: object = {}) =>
+  issueToken({ secret, role: 'driver', subject: 'driver-1', ttlS: 60, wallNowMs: NOW_MS, ...changes });
+
+const REFUSED = { ok: false, code: 'unauthorized' };
+
+describe('a token', () => {
+  it('of ours is verified, by any of the secrets, until it runs out', async () => {
+    const value = { principal: { role: 'driver', driverId: 'driver-1' }, expiresMs: NOW_MS + 65_000 };
+    for (const token of [await issue(), await issue({ secret: older })]) {
+      const auth = authAt();
+      expect(auth.authenticate(token, 'a')).toEqual({ ok: true, value });
+      expect(auth.authenticate(token, 'a')).toEqual({ ok: true, value });
+      expect(authAt(NOW_MS + 64_999).authenticate(token, 'a').ok).toBe(true);
+      expect(authAt(NOW_MS + 65_000).authenticate(token, 'a')).toEqual(REFUSED);
+    }
+  });
+
+  it('seen before is refused once it has run out', async () => {
+    let nowMs = NOW_MS;
+    const auth = createAuth({ secrets: [secret], wallNowMs: () => nowMs });
+    const token = await issue();
+    expect(auth.authenticate(token, 'a').ok).toBe(true);
+    nowMs += 65_000;
+    expect(auth.authenticate(token, 'a')).toEqual(REFUSED);
+  });
+
+  it('of another secret, algorithm, role, subject or time is refused', async () => {
+    const sign = (claims: Record<string, unknown>, alg = 'HS256', key = secret, header = {}) =>
+      new SignJWT(claims).setProtectedHeader({ alg, ...header }).sign(key);
+    const good = { sub: 'driver-1', role: 'driver', exp: NOW_MS / 1000 + 60 };
+    const long = new Uint8Array(64).fill(3);
+    expect(authAt().authenticate(await sign(good), 'a').ok).toBe(true);
+    const wrong = [
+      await sign(good, 'HS256', new Uint8Array(32).fill(9)),
+      await new SignJWT(good).setProtectedHeader({ alg: 'HS512' }).sign(long),
+      await sign({ ...good, role: 'admin' }),
+      await sign({ ...good, sub: 'a b' }),
+      await sign({ ...good, nbf: NOW_MS / 1000 + 30 }),
+      await sign({ sub: good.sub, role: good.role }),
+      await sign({ exp: good.exp, role: good.role }),
+      await sign({ sub: good.sub, exp: good.exp }),
+      '',
+      'a.b',
+      '..',
+      `${await sign(good)}.x`,
+      `${(await sign(good)).split('.').slice(0, 2).join('.')}.`,
+      'x'.repeat(3_000),
+    ];
+    const auth = createAuth({
+      secrets: [secret, long],
+      wallNowMs: () => NOW_MS,
+      failures: { perS: 1, burstMax: 99 },
+    });
+    for (const token of wrong) expect(auth.authenticate(token, 'a')).toMatchObject(REFUSED);
+    expect(auth.authenticate(null, 'a')).toMatchObject(REFUSED);
+  });
+
+  it('is judged as jose judges it, whatever was changed in it', async () => {
+    const token = await issue();
+    const changes = fc.array(fc.tuple(fc.nat(), fc.constantFrom(...'abcXYZ019-_.=')), { maxLength: 2 });
+    let refused = 0;
+    await fc.assert(
+      fc.asyncProperty(changes, async (list) => {
+        const chars = [...token];
+        for (const [at, char] of list) chars[at % chars.length] = char;
+        const changed = chars.join('');
+        const options = { algorithms: ['HS256'], currentDate: new Date(NOW_MS) };
+        const byJose = await jwtVerify(changed, secret, options).then(
+          () => true,
+          () => false,
+        );
+        expect(authAt().authenticate(changed, 'a').ok).toBe(byJose);
+        if (!byJose) refused += 1;
+      }),
+      { numRuns: 500 },
+    );
+    expect(refused).toBeGreaterThan(100);
+  });
+});
+
+describe('an address', () => {
+  it('with too many wrong tokens is refused, others are not, and a known token still passes (R10)', async () => {
+    const auth = authAt(NOW_MS, { perS: 0.001, burstMax: 2 });
+    const known = await issue();
+    expect(auth.authenticate(known, 'bad').ok).toBe(true);
+    expect(auth.authenticate('a.b.c', 'bad')).toMatchObject(REFUSED);
+    expect(auth.authenticate('a.b.c', 'bad')).toMatchObject(REFUSED);
+    expect(auth.authenticate('a.b.c', 'bad')).toMatchObject({ code: 'rate_limited' });
+    expect(auth.authenticate('a.b.c', 'good')).toMatchObject(REFUSED);
+    expect(auth.authenticate(known, 'bad').ok).toBe(true);
+  });
+});

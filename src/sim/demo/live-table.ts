@@ -14,7 +14,7 @@ export interface LiveView {
 const WIDTH = 74;
 
 /** Local time of day in the city. */
-export function clockTime(cityMs: number, utcOffsetMs: number): string {
+function clockTime(cityMs: number, utcOffsetMs: number): string {
   return new Date(cityMs + utcOffsetMs).toISOString().slice(11, 19);
 }
 

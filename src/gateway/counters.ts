@@ -1,15 +1,14 @@
 import type { CloseReason } from '../protocol/close-codes.ts';
 
-export const UPGRADE_REFUSALS = [
-  'bad_token',
-  'forbidden',
-  'bad_subprotocol',
-  'too_many_failures',
-  'connections',
-  'connections_per_ip',
-  'draining',
-] as const;
-export type UpgradeRefusal = (typeof UPGRADE_REFUSALS)[number];
+/** Why an upgrade was refused. */
+export type UpgradeRefusal =
+  | 'bad_token'
+  | 'forbidden'
+  | 'bad_subprotocol'
+  | 'too_many_failures'
+  | 'connections'
+  | 'connections_per_ip'
+  | 'draining';
 
 /** What the gateway has counted: plain numbers, so that a ping costs an addition; the root copies them out when scraped. */
 export interface GatewayCounters {

@@ -36,7 +36,7 @@ export interface GatewayLimits {
 }
 
 /** Defaults: a fix a second and bursts of buffered ones, commands at a human's pace. */
-export const GATEWAY_LIMITS: GatewayLimits = {
+const GATEWAY_LIMITS: GatewayLimits = {
   connectionsMax: 60_000,
   connectionsPerIpMax: 2_000,
   payloadBytesMax: 32 * 1024,

@@ -51,7 +51,7 @@ export function readUpgrade(
 }
 
 /** The token of an `Authorization: Bearer …` header, or null. */
-export function bearerToken(header: string): string | null {
+function bearerToken(header: string): string | null {
   return /^bearer /i.test(header) ? header.slice(7).trim() : null;
 }
 

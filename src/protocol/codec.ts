@@ -49,7 +49,7 @@ export function encode(message: { readonly t: string }, encoding: Encoding): Uin
 }
 
 /** Bytes of unknown shape to a value, by encoding; only syntax, depth and size are looked at. */
-export function read(bytes: Uint8Array, encoding: Encoding): Result<unknown> {
+function read(bytes: Uint8Array, encoding: Encoding): Result<unknown> {
   return encoding === 'json' ? readJson(bytes) : readMsgpack(bytes);
 }
 

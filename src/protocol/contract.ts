@@ -5,7 +5,7 @@ import { openApi } from './openapi.ts';
 import { vectorFiles } from './vectors.ts';
 
 /** Version of the wire contract: the first number is the one in the subprotocols' and paths' `v1`. */
-export const CONTRACT_VERSION = '1.0.0';
+const CONTRACT_VERSION = '1.0.0';
 
 const pretty = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 

@@ -13,7 +13,7 @@ const text = (max: number, description: string) => Type.String({ minLength: 1, m
 const unixMs = (description: string) =>
   Type.Number({ minimum: 0, maximum: 1e14, description: `${description} (Unix milliseconds)` });
 
-export const PlaceSchema = Type.Object(
+const PlaceSchema = Type.Object(
   { lat: Type.Number({ minimum: -90, maximum: 90 }), lng: Type.Number({ minimum: -180, maximum: 180 }) },
   { $id: 'Place', description: 'WGS 84 degrees' },
 );
@@ -34,7 +34,7 @@ export const ReasonSchema = Type.String({
 });
 
 /** One GPS fix as a row of six, to keep pings small: see the items. Accuracy, speed and heading may be null. */
-export const FixSchema = Type.Tuple(
+const FixSchema = Type.Tuple(
   [
     unixMs('time of the fix'),
     Type.Number({ minimum: -90, maximum: 90, description: 'lat, degrees' }),
@@ -125,7 +125,7 @@ export const QuoteSchema = Type.Object(
   { ...Money, distanceM: Type.Number(), durationS: Type.Number() },
   { $id: 'Quote' },
 );
-export const OfferViewSchema = Type.Object(
+const OfferViewSchema = Type.Object(
   {
     offerId: Uuid('of the offer'),
     tripId: Uuid('of the trip'),
@@ -166,7 +166,7 @@ export const TripViewSchema = Type.Object(
   },
   { $id: 'TripView' },
 );
-export const SnapshotSchema = Type.Object(
+const SnapshotSchema = Type.Object(
   {
     status: Maybe(oneOf(DRIVER_STATUSES, 'a driver’s duty; null for riders')),
     offer: Maybe(OfferViewSchema),

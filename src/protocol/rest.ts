@@ -11,10 +11,10 @@ import {
 
 /** The REST half of the contract: operations, bodies, and which status each rejection has. */
 
-export const RideSchema = Type.Object(RideFields, { $id: 'Ride', description: 'what a rider asks for' });
-export const CancelSchema = Type.Object({ reason: ReasonSchema }, { $id: 'Cancel' });
-export const NearbySchema = Type.Object({ drivers: Type.Array(NearbyDriverSchema) }, { $id: 'Nearby' });
-export const ExplanationSchema = Type.Object(
+const RideSchema = Type.Object(RideFields, { $id: 'Ride', description: 'what a rider asks for' });
+const CancelSchema = Type.Object({ reason: ReasonSchema }, { $id: 'Cancel' });
+const NearbySchema = Type.Object({ drivers: Type.Array(NearbyDriverSchema) }, { $id: 'Nearby' });
+const ExplanationSchema = Type.Object(
   {},
   {
     $id: 'Explanation',

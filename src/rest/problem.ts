@@ -2,7 +2,7 @@ import { type Rejection, REJECTIONS, type RejectionCode } from '../domain/reject
 import { STATUS_OF } from '../protocol/rest.ts';
 
 /** Refusals that only HTTP knows; all others are rejections of the domain. */
-export const HTTP_REFUSALS = {
+const HTTP_REFUSALS = {
   bad_json: { status: 400, title: 'the body is not JSON' },
   bad_key: {
     status: 400,

@@ -30,7 +30,7 @@ export interface RestLimits {
   readonly inFlightMax: number;
 }
 
-export const REST_LIMITS: RestLimits = {
+const REST_LIMITS: RestLimits = {
   bodyBytesMax: 16 * 1024,
   bodyMsMax: 5_000,
   account: { perS: 10, burstMax: 40 },

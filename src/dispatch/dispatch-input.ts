@@ -37,8 +37,8 @@ export type DispatchInput =
       readonly driverId: DriverId;
       readonly status: Extract<DriverStatus, 'available' | 'to_pickup' | 'at_pickup' | 'on_trip'>;
       readonly dropoff: Place | null;
-      /** Tells old news from new, whatever order they come in. */
-      readonly mark: TripMark;
+      /** Tells old news from new, whatever order they come in; absent = known to be news. */
+      readonly mark?: TripMark;
     }
   /** Run the matcher. */
   | { readonly kind: 'tick' };

@@ -49,7 +49,8 @@ export async function execute(
  */
 export function settle(engine: Engine, change: TripChange, driverId: DriverId | null): void {
   const { trip, closedOffers, replayed } = change;
-  if (replayed) return;
+  // Its consequences may have been another server's, which died of it or was deposed: look the trip up.
+  if (replayed) return engine.doubts.add({ tripId: trip.tripId, driverId: trip.driverId ?? driverId });
   const dispatcher = engine.markets.get(trip.marketId)?.dispatcher;
   const inputs: DispatchInput[] = closedOffers.map((offer) => ({ kind: 'offer_closed', offer }));
   if (change.event?.kind === 'released' && driverId !== null) {

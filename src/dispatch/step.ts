@@ -171,18 +171,22 @@ function forget(state: DispatchState, offer: OpenOffer, nowMs: number): void {
 /** The store is the truth and the index a picture of it: whatever is not older than what is known is painted, also twice. */
 function driverStatus(state: DispatchState, input: StatusInput, nowMs: number): void {
   const { driverId, status, dropoff, mark } = input;
-  if (state.latestTrips.note(driverId, mark) === 'older') return;
+  if (mark !== undefined && state.latestTrips.note(driverId, mark) === 'older') return;
   const slot = state.index.slotOf(driverId);
   if (slot < 0) return;
   const present = state.index.statusOf(slot);
   // The end of a trip heard of late, when the next offer is already out.
-  if (status === 'available' && present === 'offered' && isOfferedAnother(state, driverId, mark.tripId))
+  if (
+    status === 'available' &&
+    present === 'offered' &&
+    isOfferedAnother(state, driverId, mark?.tripId ?? null)
+  )
     return;
   if (present !== status) state.index.setStatus(slot, status, nowMs);
   state.index.setFree(slot, dropoff === null ? null : { ...dropoff, atMs: NaN });
 }
 
-function isOfferedAnother(state: DispatchState, driverId: DriverId, tripId: TripId): boolean {
+function isOfferedAnother(state: DispatchState, driverId: DriverId, tripId: TripId | null): boolean {
   for (const offer of state.offers.values())
     if (offer.driverId === driverId && offer.tripId !== tripId) return true;
   return false;

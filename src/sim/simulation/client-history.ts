@@ -25,6 +25,7 @@ export class ClientHistory {
   readonly asked = new Map<string, Asked>();
   /** Offers told, by id, with the trips they are for. */
   readonly offersTold = new Map<string, string>();
+  private readonly seenVersions = new Map<string, number>();
   isConnected = false;
   /** How things stand by all that was heard: newest version wins, a snapshot wipes what it does not hold. */
   trip: TripView | null = null;
@@ -90,7 +91,9 @@ export class ClientHistory {
 
   private see(trip: TripView): void {
     const known = this.trip;
-    if (known?.tripId === trip.tripId && trip.version < known.version) return;
+    // The answer to a repeated command tells what was so at first (R5), long after newer versions have come.
+    if (trip.version < (this.seenVersions.get(trip.tripId) ?? 0)) return;
+    this.seenVersions.set(trip.tripId, trip.version);
     const isMine =
       this.member.role === 'rider' ? trip.riderId === this.account : trip.driverId === this.account;
     if (isFinal(trip.status) || !isMine) {

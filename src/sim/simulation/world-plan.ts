@@ -41,7 +41,7 @@ const START_MS = Date.UTC(2026, 0, 9, 2, 0, 0);
 const CENTRE: Place = { lat: 37.78, lng: -122.41 };
 const DETOUR = 1.3;
 /** Requests of one world, so that a seed stays a matter of a second. */
-const RIDES_MAX = 220;
+const RIDES_MAX = 150;
 
 const between = (prng: Prng, low: number, high: number): number => low + (high - low) * prng.float();
 const oneOf = <T>(prng: Prng, values: readonly T[]): T => values[prng.int(values.length)]!;

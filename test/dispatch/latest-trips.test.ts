@@ -1,0 +1,35 @@
+import { expect, it } from 'vitest';
+import { LatestTrips } from '../../src/dispatch/latest-trips.ts';
+import { driverId, tripId } from './downtown.ts';
+
+const mark = (trip: number, version: number, acceptedMs: number | null) => ({
+  tripId: tripId(trip),
+  version,
+  acceptedMs,
+});
+
+it('a later version is news, the same is not, an earlier one is old', () => {
+  const latest = new LatestTrips(10);
+  expect([2, 3, 3, 2].map((version) => latest.note(driverId(1), mark(1, version, 5)))).toEqual([
+    'newer',
+    'newer',
+    'same',
+    'older',
+  ]);
+});
+
+it('of two trips the one accepted later is the newer, also after the earlier was given up', () => {
+  const latest = new LatestTrips(10);
+  latest.note(driverId(1), mark(1, 2, 5));
+  latest.note(driverId(1), mark(1, 3, null));
+  expect(latest.note(driverId(1), mark(2, 2, 4))).toBe('older');
+  expect(latest.note(driverId(1), mark(2, 2, 9))).toBe('newer');
+  expect(latest.note(driverId(1), mark(1, 4, null))).toBe('older');
+});
+
+it('holds at most driversMax drivers; who was heard of first is forgotten (R10)', () => {
+  const latest = new LatestTrips(2);
+  for (const n of [1, 2, 3]) latest.note(driverId(n), mark(n, 5, 5));
+  expect(latest.note(driverId(3), mark(3, 4, 5))).toBe('older');
+  expect(latest.note(driverId(1), mark(1, 4, 5))).toBe('newer');
+});

@@ -48,7 +48,8 @@ export type OfferRefusal = 'claim_lost' | 'unavailable' | Extract<OfferOpening, 
 /** What a trip says about a driver: its own, or one it has let go, whoever drives it now. */
 export function statusInput(driverId: DriverId, trip: Trip): DispatchInput {
   const { tripId, version, acceptedMs } = trip;
-  const about = { kind: 'driver_status', driverId, mark: { tripId, version, acceptedMs } } as const;
+  const mark = { tripId, version, acceptedMs, driverId: trip.driverId };
+  const about = { kind: 'driver_status', driverId, mark } as const;
   if (trip.driverId !== driverId) return { ...about, status: 'available', dropoff: null };
   switch (trip.status) {
     case 'to_pickup':

@@ -20,8 +20,8 @@ export interface OpenRequest extends MatchRequest {
   /** Expiry is being stored: no more offers. */
   isExpiring: boolean;
   offersMade: number;
-  /** Whether its first tick found a free driver: tells waiting for supply from waiting for the engine. */
-  hadChoiceAtOnce: boolean | null;
+  /** Whether its first tick found it a free driver: tells waiting for supply from waiting for the engine. */
+  hadDriverAtOnce: boolean | null;
 }
 
 /** `opening`: claim and store under way. `live`: the driver may answer. `closing`: its end is being stored. */

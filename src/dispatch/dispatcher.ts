@@ -240,7 +240,7 @@ export class Dispatcher {
     }
   }
 
-  private announceOffer({ offer, trip, isFirst, hadChoiceAtOnce }: AnnounceEffect): void {
+  private announceOffer({ offer, trip, isFirst, hadDriverAtOnce }: AnnounceEffect): void {
     const { announcer, stopwatchMs, meter, log } = this.options;
     announcer.toDriver(offer.driverId, { t: 'offer', offer: offerView(offer, trip) });
     log.debug({ tripId: trip.tripId, driverId: offer.driverId, etaS: offer.etaS }, 'offered');
@@ -249,7 +249,7 @@ export class Dispatcher {
     this.askedAtMs.delete(trip.tripId);
     meter.offered({
       latencyMs: stopwatchMs() - askedMs,
-      supply: hadChoiceAtOnce ? 'at_once' : 'waited',
+      supply: hadDriverAtOnce ? 'at_once' : 'waited',
     });
   }
 

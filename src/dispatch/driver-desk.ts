@@ -39,6 +39,11 @@ export async function driverCommand(
       return declareNoShow(engine, driverId, command);
     case 'cancel':
       return giveUp(engine, driverId, command);
+    case 'trip': {
+      const trip = await engine.store.trip(command.tripId as TripId);
+      if (trip?.driverId !== driverId) return rejected('not_found');
+      return accepted({ trip: engine.views.forDriver(trip) });
+    }
     case 'snapshot':
       return accepted({ snapshot: await driverSnapshot(engine, driverId) });
     default:

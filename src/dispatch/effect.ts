@@ -15,7 +15,7 @@ export type Effect =
       readonly offer: Offer;
       readonly trip: Trip;
       readonly isFirst: boolean;
-      readonly hadChoiceAtOnce: boolean;
+      readonly hadDriverAtOnce: boolean;
     }
   /** A stored offer that nobody here knows any more (its request was closed meanwhile). */
   | { readonly kind: 'release_claim'; readonly driverId: DriverId; readonly tripId: TripId }

@@ -2,7 +2,9 @@ import type { DriverId } from '../domain/ids.ts';
 import type { Trip } from '../domain/trip.ts';
 
 /** What tells an old word about a driver's trips from a new one. */
-export type TripMark = Pick<Trip, 'tripId' | 'version' | 'acceptedMs'>;
+export type TripMark = Pick<Trip, 'tripId' | 'version' | 'driverId' | 'acceptedMs'>;
+/** `acceptedMs`: when this driver accepted it; null = not known. */
+type Known = Omit<TripMark, 'driverId'>;
 export type News = 'newer' | 'same' | 'older';
 
 /**
@@ -12,14 +14,17 @@ export type News = 'newer' | 'same' | 'older';
  */
 export class LatestTrips {
   private readonly driversMax: number;
-  private readonly marks = new Map<DriverId, TripMark>();
+  private readonly marks = new Map<DriverId, Known>();
 
   constructor(driversMax: number) {
     this.driversMax = driversMax;
   }
 
   /** Takes note of a trip that is, or was until this version, the driver's; `older`: it changes nothing. */
-  note(driverId: DriverId, { tripId, version, acceptedMs }: TripMark): News {
+  note(driverId: DriverId, mark: TripMark): News {
+    const { tripId, version } = mark;
+    // When somebody else accepted it says nothing about this driver.
+    const acceptedMs = mark.driverId === driverId ? mark.acceptedMs : null;
     const known = this.marks.get(driverId);
     const news = known === undefined ? 'newer' : compare(known, { tripId, version, acceptedMs });
     if (news !== 'newer') return news;
@@ -32,7 +37,7 @@ export class LatestTrips {
   }
 }
 
-function compare(known: TripMark, next: TripMark): News {
+function compare(known: Known, next: Known): News {
   if (known.tripId !== next.tripId)
     return next.acceptedMs !== null && next.acceptedMs > (known.acceptedMs ?? -Infinity) ? 'newer' : 'older';
   if (known.version === next.version) return 'same';

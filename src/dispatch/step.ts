@@ -84,7 +84,7 @@ function openRequest(state: DispatchState, trip: Trip, excluded: readonly Driver
     offers: new Set(),
     isExpiring: false,
     offersMade: 0,
-    hadChoiceAtOnce: null,
+    hadDriverAtOnce: null,
   };
   state.requests.set(trip.tripId, request);
 }
@@ -118,7 +118,7 @@ function offerOpened(state: DispatchState, offer: Offer, nowMs: number, effects:
     offer,
     trip: request.trip,
     isFirst: request.offersMade === 1,
-    hadChoiceAtOnce: request.hadChoiceAtOnce === true,
+    hadDriverAtOnce: request.hadDriverAtOnce === true,
   });
 }
 

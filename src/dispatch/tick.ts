@@ -12,11 +12,11 @@ export function tick(state: DispatchState, nowMs: number, effects: Effect[]): vo
   const waiting = waitingRequests(state);
   if (waiting.length === 0) return;
   state.candidates.gather(state.weighing, waiting, nowMs);
-  offerToChosen(state, waiting, nowMs, effects);
+  const served = offerToChosen(state, waiting, nowMs, effects);
   for (let row = 0; row < waiting.length; row++) {
     const request = waiting[row]!;
     const freeCount = state.candidates.freeCount[row]!;
-    request.hadChoiceAtOnce ??= freeCount > 0;
+    request.hadDriverAtOnce ??= served.has(row);
     request.radiusM = adaptRadius(request.radiusM, freeCount, state.market.match);
   }
 }
@@ -44,14 +44,15 @@ function waitingRequests(state: DispatchState): OpenRequest[] {
   return waiting;
 }
 
+/** Answers the rows that got a free driver, whether offered now or after the batching window. */
 function offerToChosen(
   state: DispatchState,
   waiting: readonly OpenRequest[],
   nowMs: number,
   effects: Effect[],
-): void {
+): Set<number> {
   const { candidates, solver, market } = state;
-  const { choices } = choose(market.match.mode, {
+  const { choices, held } = choose(market.match.mode, {
     candidates,
     requests: waiting,
     policy: market.match,
@@ -70,6 +71,9 @@ function offerToChosen(
     const explanation = explain(state.weighing, candidates, request, row, chosen, nowMs);
     effects.push({ kind: 'expire_trip', tripId: request.tripId, explanation });
   }
+  const { columns, isFree } = candidates;
+  const served = [...choices, ...held].filter((choice) => isFree[columns[choice.at]!] === 1);
+  return new Set(served.map((choice) => choice.row));
 }
 
 function groupByRow(choices: readonly Choice[]): Map<number, Choice[]> {

@@ -34,13 +34,17 @@ export async function takeUp(engine: Engine): Promise<void> {
   }
 }
 
-/** R6: finds the requests and offers this dispatcher was not told of; answers how many. */
-export async function sweepRequests(engine: Engine, served: ServedMarket): Promise<number> {
+/**
+ * R6: finds the requests and offers this dispatcher was not told of; answers how many. Those younger than `ageMsMin` are
+ * left alone: whoever stored them is about to tell.
+ */
+export async function sweepRequests(engine: Engine, served: ServedMarket, ageMsMin = 0): Promise<number> {
   const { dispatcher, market } = served;
   const searching = await engine.store.searchingTrips(market.marketId, ROWS_MAX);
   const inputs: DispatchInput[] = [];
   for (const { trip, excluded, liveOffers } of searching) {
     if (dispatcher.state.requests.has(trip.tripId)) continue;
+    if (trip.version === 1 && engine.clock.nowMs() - trip.requestedMs < ageMsMin) continue;
     // A trip given back by its driver searches anew from now; its first search counts from the request.
     const sinceMs = trip.version > 1 ? engine.clock.nowMs() : trip.requestedMs;
     inputs.push({ kind: 'request_opened', trip, excluded, sinceMs });
@@ -80,7 +84,7 @@ export class Upkeep {
   }
 
   private async sweep(marketId: MarketId, served: ServedMarket): Promise<void> {
-    const found = await sweepRequests(this.engine, served);
+    const found = await sweepRequests(this.engine, served, 2 * SWEEP_MS);
     if (found > 0)
       this.engine.log.warn({ market: marketId, found }, 'sweep found requests nobody had announced');
   }

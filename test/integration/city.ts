@@ -1,0 +1,236 @@
+import { expect } from 'vitest';
+import { readConfig } from '../../src/config.ts';
+import type { MarketId } from '../../src/domain/ids.ts';
+import type { Market, MatchPolicy } from '../../src/domain/market.ts';
+import type { Place } from '../../src/domain/place.ts';
+import { issueToken, type Role } from '../../src/gateway/auth.ts';
+import { createWallClock } from '../../src/lib/clock.ts';
+import { SILENT_LOG } from '../../src/lib/log.ts';
+import { DEFAULT_MARKET } from '../../src/market-file.ts';
+import type { Offer } from '../../src/domain/offer.ts';
+import type { TripEvent } from '../../src/domain/trip.ts';
+import type { Explanation } from '../../src/matching/explanation.ts';
+import { until } from '../../src/private-processes.ts';
+import type { Problem } from '../../src/rest/problem.ts';
+import { startNode, type RunningNode } from '../../src/node.ts';
+import type { Encoding } from '../../src/protocol/codec.ts';
+import type { OfferView, TripView } from '../../src/protocol/messages.ts';
+import { auditTrips } from '../../src/store/audit-postgres.ts';
+import type { FreshDatabase } from '../stores.ts';
+import { App, type LeftOff } from './app.ts';
+import { MovedClock } from './moved-clock.ts';
+
+export const SECRET = 'a secret of these tests, long enough to be one';
+const wall = createWallClock();
+
+/** Somewhere in San Francisco; metres north and east of it are `at`'s. */
+export const CENTRE: Place = { lat: 37.7749, lng: -122.4194 };
+const METRES_PER_DEGREE = 111_195;
+
+/** A place `northM` metres north and `eastM` metres east of the centre. */
+export function at(northM: number, eastM = 0): Place {
+  const lat = CENTRE.lat + northM / METRES_PER_DEGREE;
+  const shrink = Math.cos((CENTRE.lat * Math.PI) / 180);
+  return { lat, lng: CENTRE.lng + eastM / (METRES_PER_DEGREE * shrink) };
+}
+
+/** What riders here ask for unless a test says otherwise: 3 km north. */
+export const RIDE = { pickup: at(0), dropoff: at(3_000), vehicleClass: 'economy', seats: 2 } as const;
+
+export const tokenFor = (role: Role, subject: string): Promise<string> =>
+  issueToken({
+    ...{ secret: Buffer.from(SECRET), role, subject, ttlS: 3_600, wallNowMs: wall.nowMs() },
+  });
+
+export interface CityOptions {
+  readonly database: FreshDatabase;
+  readonly redisUrl: string;
+  readonly match?: Partial<MatchPolicy>;
+  readonly noShowMs?: number;
+  /** Further settings of the server, as flags. */
+  readonly flags?: readonly string[];
+}
+
+export interface HttpAnswer<B> {
+  readonly status: number;
+  readonly body: B;
+}
+
+/** What explain tells: as much of it as is looked at here. */
+export interface Explained {
+  readonly decisions: readonly { readonly body: Explanation }[];
+  readonly offers: readonly Offer[];
+  readonly events: readonly TripEvent[];
+}
+
+export interface HttpCall {
+  readonly role?: Role;
+  readonly id?: string;
+  readonly body?: unknown;
+  readonly key?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+let cities = 0;
+
+/**
+ * A real server in this process, on real stores and sockets, in a market of its own: trips of other tests in the same database
+ * are not seen by it. Time goes by the wall and can be put on.
+ */
+export class City {
+  readonly clock = new MovedClock();
+  readonly market: Market;
+  private readonly options: CityOptions;
+  private readonly tag: string;
+  private readonly apps: App[] = [];
+  private nodes: RunningNode[] = [];
+
+  private constructor(options: CityOptions) {
+    this.options = options;
+    this.tag = `c${(cities += 1)}`;
+    this.market = {
+      ...DEFAULT_MARKET,
+      marketId: `test-${this.tag}` as MarketId,
+      match: { ...DEFAULT_MARKET.match, tickMs: 40, windowMsMax: 0, ...options.match },
+      noShowMs: options.noShowMs ?? DEFAULT_MARKET.noShowMs,
+    };
+  }
+
+  static async open(options: CityOptions): Promise<City> {
+    const city = new City(options);
+    await city.start();
+    return city;
+  }
+
+  /** Starts a server on the city's stores; a second one beside the first, where there is one. */
+  async start(): Promise<number> {
+    const { database, redisUrl, flags = [] } = this.options;
+    const node = await startNode({
+      config: readConfig({}, ['--port', '0', '--redis-prefix', this.tag, ...flags]),
+      ...{ markets: [this.market], clock: this.clock, authSecret: SECRET, log: SILENT_LOG },
+      ...{ databaseUrl: database.url, redisUrl },
+    });
+    this.nodes.push(node);
+    return node.port;
+  }
+
+  /** Drops every app's line, ends the servers in good order and starts one anew on the same stores. */
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.start();
+  }
+
+  /** The first server's. */
+  get url(): string {
+    return `http://127.0.0.1:${this.nodes[0]!.port}`;
+  }
+
+  get redisPrefix(): string {
+    return this.tag;
+  }
+
+  /** The account's id: names are the tests', ids differ between cities. */
+  id(name: string): string {
+    return `${this.tag}-${name}`;
+  }
+
+  async connect(
+    role: 'driver' | 'rider',
+    name: string,
+    { encoding = 'msgpack', resume }: { encoding?: Encoding; resume?: LeftOff } = {},
+  ) {
+    const token = await tokenFor(role, this.id(name));
+    const connected = await App.connect({
+      ...{ url: this.url, token, name, encoding, clock: this.clock },
+      ...(resume === undefined ? {} : { resume }),
+    });
+    this.apps.push(connected.app);
+    return connected;
+  }
+
+  /** A driver's app, on duty at `place`. */
+  async driver(
+    name: string,
+    place: Place,
+    options: { encoding?: Encoding; seats?: number } = {},
+  ): Promise<App> {
+    const { app } = await this.connect('driver', name, options);
+    await app.done({ t: 'online', vehicleClass: 'economy', seats: options.seats ?? 4 });
+    app.ping(place);
+    return app;
+  }
+
+  async rider(name: string, options: { encoding?: Encoding } = {}): Promise<App> {
+    return (await this.connect('rider', name, options)).app;
+  }
+
+  /** One HTTP request, signed in as `role` and `id` where they are given. */
+  async http<B = Problem>(method: 'GET' | 'POST', path: string, call: HttpCall = {}): Promise<HttpAnswer<B>> {
+    const headers: Record<string, string> = { ...call.headers };
+    if (call.role !== undefined)
+      headers['authorization'] ??= `Bearer ${await tokenFor(call.role, this.id(call.id ?? call.role))}`;
+    if (call.key !== undefined) headers['idempotency-key'] = call.key;
+    if (call.body !== undefined) headers['content-type'] ??= 'application/json';
+    const body = typeof call.body === 'string' ? call.body : JSON.stringify(call.body);
+    const response = await fetch(`${this.url}${path}`, {
+      ...{ method, headers },
+      ...(call.body === undefined ? {} : { body }),
+    });
+    const text = await response.text();
+    const isJson = /json/.test(response.headers.get('content-type') ?? '');
+    return { status: response.status, body: (isJson ? JSON.parse(text) : text) as B };
+  }
+
+  /** Why the trip went as it did, with at least `decisionsMin` choices: their reasons are stored after the offer is told. */
+  explain(tripId: string, decisionsMin = 1): Promise<Explained> {
+    const what = `explanation of ${decisionsMin} choices`;
+    return until({ clock: wall, what, timeoutMs: 10_000, everyMs: 20 }, async () => {
+      const path = `/v1/admin/trips/${tripId}/explain`;
+      const { status, body } = await this.http<Explained>('GET', path, { role: 'operator' });
+      expect(status).toBe(200);
+      return body.decisions.length < decisionsMin ? null : body;
+    });
+  }
+
+  /** Every app is dropped, every server drained. */
+  async stop(): Promise<void> {
+    await Promise.all(this.apps.splice(0).map((app) => app.drop()));
+    await Promise.all(this.nodes.splice(0).map((node) => node.stop()));
+  }
+
+  /** Stops all, then holds the database against the rules. */
+  async close(): Promise<void> {
+    await this.stop();
+    const { violations, checked } = await auditTrips(this.options.database.sql);
+    expect(violations).toEqual([]);
+    expect(checked.trips).toBeGreaterThan(0);
+  }
+}
+
+/** Asks for a ride; answers the stored trip as the rider sees it. */
+export async function ask(rider: App, ride: object = RIDE, key?: string): Promise<TripView> {
+  return (await rider.done({ t: 'request', ...ride }, key)).trip!;
+}
+
+export async function offerTo(driver: App): Promise<OfferView> {
+  return (await driver.wait('offer')).offer;
+}
+
+/** A ride asked for and accepted by `driver`. */
+export async function matched(rider: App, driver: App): Promise<TripView> {
+  const { pin, tripId } = await ask(rider);
+  const offer = await offerTo(driver);
+  expect(offer.tripId).toBe(tripId);
+  await driver.done({ t: 'accept', offerId: offer.offerId });
+  const trip = await rider.trip('to_pickup');
+  expect(trip.pin).toBe(pin);
+  return trip;
+}
+
+/** A matched ride with the rider aboard. */
+export async function aboard(rider: App, driver: App): Promise<TripView> {
+  const { tripId, pin } = await matched(rider, driver);
+  await driver.done({ t: 'arrived', tripId });
+  await driver.done({ t: 'start', tripId, pin });
+  return rider.trip('on_trip');
+}

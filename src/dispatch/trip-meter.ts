@@ -15,7 +15,7 @@ export interface MeterReading {
 }
 
 /** Length of a path in metres, points in order of time; steps within the noise are gathered until they leave it. */
-export function pathLengthM(points: readonly PathPoint[]): number {
+function pathLengthM(points: readonly PathPoint[]): number {
   let total = 0;
   let from = points[0];
   for (const point of points) {

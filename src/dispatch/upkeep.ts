@@ -38,7 +38,7 @@ export async function takeUp(engine: Engine): Promise<void> {
  * R6: finds the requests and offers this dispatcher was not told of; answers how many. Those younger than `ageMsMin` are
  * left alone: whoever stored them is about to tell.
  */
-export async function sweepRequests(engine: Engine, served: ServedMarket, ageMsMin = 0): Promise<number> {
+async function sweepRequests(engine: Engine, served: ServedMarket, ageMsMin = 0): Promise<number> {
   const { dispatcher, market } = served;
   const searching = await engine.store.searchingTrips(market.marketId, ROWS_MAX);
   const inputs: DispatchInput[] = [];

@@ -5,7 +5,7 @@ import type { DriverIndex } from '../geo/driver-index.ts';
 import type { MatchRequest } from './match-request.ts';
 
 /** Why a driver in reach is no candidate, in the order asked. */
-export const RULED_OUT = [
+const RULED_OUT = [
   'vehicle_class',
   'seats',
   'silent',

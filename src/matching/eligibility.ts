@@ -5,18 +5,16 @@ import type { DriverIndex } from '../geo/driver-index.ts';
 import type { MatchRequest } from './match-request.ts';
 
 /** Why a driver in reach is no candidate, in the order asked. */
-const RULED_OUT = [
-  'vehicle_class',
-  'seats',
-  'silent',
-  'excluded',
-  'contested',
-  'off_duty',
-  'offered',
-  'busy',
-  'busy_beyond_horizon',
-] as const;
-export type RuledOut = (typeof RULED_OUT)[number];
+export type RuledOut =
+  | 'vehicle_class'
+  | 'seats'
+  | 'silent'
+  | 'excluded'
+  | 'contested'
+  | 'off_duty'
+  | 'offered'
+  | 'busy'
+  | 'busy_beyond_horizon';
 
 const AVAILABLE = statusCode('available');
 const OFFERED = statusCode('offered');

@@ -14,6 +14,7 @@ import { openStores } from './private-stores.ts';
 import { checkContract, writeContract } from './protocol/contract.ts';
 import { runDemo } from './sim/demo/demo.ts';
 import type { DemoClock } from './sim/demo/server-env.ts';
+import { runSim } from './sim/simulation/run-sim.ts';
 import { auditTrips } from './store/audit-postgres.ts';
 import type { AuditReport } from './store/audit.ts';
 import { migrate } from './store/migrate-postgres.ts';
@@ -26,6 +27,7 @@ const DAY_S = 86_400;
 const COMMANDS: Readonly<Record<string, { help: string; run: (args: string[]) => Promise<number> }>> = {
   server: { help: 'runs the engine', run: runServer },
   demo: { help: 'runs the engine and a city on it; --help', run: runCityDemo },
+  sim: { help: 'the seeded simulation: --seeds N; --help', run: runSim },
   migrate: { help: 'brings DATABASE_URL’s schema up to date', run: runMigrate },
   token: { help: 'prints a token: --role driver|rider|operator --id ACCOUNT [--days N]', run: printToken },
   contract: { help: 'writes proto/, or with --check says how it differs', run: runContract },

@@ -62,7 +62,7 @@ function createMeter(registry: Registry): DispatchMeter {
   });
   const latency = new Histogram({
     name: 'hexdispatch_offer_latency_ms',
-    help: 'from the stored request to its first offer, wall ms; at_once: a free driver was in reach at the first look',
+    help: 'from the stored request to its first offer, wall ms; at_once: its first tick found it a free driver',
     labelNames: ['supply'],
     buckets: LATENCY_BUCKETS_MS,
     registers,

@@ -39,7 +39,7 @@ export async function driverCommand(
       return declareNoShow(engine, driverId, command);
     case 'cancel':
       return giveUp(engine, driverId, command);
-    case 'trip': {
+    case 'get_trip': {
       const trip = await engine.store.trip(command.tripId as TripId);
       if (trip?.driverId !== driverId) return rejected('not_found');
       return accepted({ trip: engine.views.forDriver(trip) });

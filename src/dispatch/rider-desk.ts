@@ -34,7 +34,7 @@ export async function riderCommand(
       const drivers = nearbyDrivers(engine, command.place, NEARBY_MAX);
       return drivers.ok ? accepted({ drivers: drivers.value }) : drivers;
     }
-    case 'trip': {
+    case 'get_trip': {
       const trip = await engine.store.trip(command.tripId as TripId);
       if (trip?.riderId !== riderId) return rejected('not_found');
       return accepted({ trip: engine.views.forRider(trip) });

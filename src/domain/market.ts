@@ -68,7 +68,7 @@ export const DEFAULT_MATCH_POLICY: MatchPolicy = {
   mode: 'batch',
   tickMs: 500,
   windowMsMax: 1_000,
-  horizonS: 60,
+  horizonS: 45,
   dropoffS: 20,
   offerTtlMs: 15_000,
   requestTtlMs: 480_000,

@@ -5,12 +5,19 @@ import { NearestBuffer } from '../geo/nearest-buffer.ts';
 import type { Eta } from '../maps/eta.ts';
 import type { Acceptance } from './acceptance.ts';
 import { fairnessS, refusalS, totalCost, type CostTerms } from './costs.ts';
+import { EligibleDrivers } from './eligible-drivers.ts';
 import { ruleOut, type EligibilityRules } from './eligibility.ts';
 import type { MatchRequest } from './match-request.ts';
 import { roomForFloat64, roomForInt32 } from './workspace.ts';
 
-const FREE = 1 << statusCode('available');
+const AVAILABLE = statusCode('available');
+const FREE = 1 << AVAILABLE;
 const FREE_OR_ON_TRIP = FREE | (1 << statusCode('on_trip'));
+
+/** Up to so many eligible drivers a walk over their list beats a search of the index (20 µs either way). */
+const ELIGIBLE_MAX = 1_000;
+/** The list is made when each request pays for the look at at most so many drivers (3 ns each). */
+const SURVEY_SLOTS_PER_REQUEST = 1_000;
 
 export interface WeighingContext {
   readonly rules: EligibilityRules;
@@ -60,6 +67,7 @@ export class Candidates {
   rowCount = 0;
   columnCount = 0;
   private readonly columnOfSlot = new Map<number, number>();
+  private readonly eligible = new EligibleDrivers();
   private readonly near: NearestBuffer;
 
   /** `candidatesMax`: the most drivers weighed per request. */
@@ -78,26 +86,36 @@ export class Candidates {
     // Asked by the search before anything else: most drivers in reach of a busy city are on a trip.
     const statuses = context.rules.horizonS > 0 ? FREE_OR_ON_TRIP : FREE;
     const accept = (slot: number): boolean => ruleOut(context.rules, request, slot, nowMs) === null;
+    const isListed =
+      requests.length * SURVEY_SLOTS_PER_REQUEST >= context.rules.index.slotsEnd &&
+      this.eligible.survey(context.rules, nowMs, ELIGIBLE_MAX);
     let end = 0;
     for (let row = 0; row < requests.length; row++) {
       request = requests[row]!;
       const query: NearestQuery = { ...request.pickup, radiusM: request.radiusM, max, accept, statuses };
-      context.search.nearest(query, this.near);
+      if (isListed) this.eligible.nearest(query, this.near);
+      else context.search.nearest(query, this.near);
       this.freeCount[row] = 0;
       for (let i = 0; i < this.near.count; i++) {
-        this.add(row, end++, this.near.slots[i]!, weigh(context, request, this.near.slots[i]!, nowMs));
+        this.add(
+          context,
+          row,
+          end++,
+          this.near.slots[i]!,
+          weigh(context, request, this.near.slots[i]!, nowMs),
+        );
       }
       this.rowStart[row + 1] = end;
     }
   }
 
-  private add(row: number, at: number, slot: number, terms: CostTerms): void {
+  private add(context: WeighingContext, row: number, at: number, slot: number, terms: CostTerms): void {
     let column = this.columnOfSlot.get(slot);
     if (column === undefined) {
       column = this.columnCount++;
       this.columnOfSlot.set(slot, column);
       this.slots[column] = slot;
-      this.isFree[column] = terms.freeInS === 0 ? 1 : 0;
+      this.isFree[column] = context.rules.index.columns.status[slot] === AVAILABLE ? 1 : 0;
     }
     if (this.isFree[column] === 1) this.freeCount[row]!++;
     this.columns[at] = column;

@@ -100,6 +100,11 @@ export const DRIVER_MESSAGES = {
     { id: CommandId, tripId: Uuid('of the trip'), reason: ReasonSchema },
     'give the trip up: before the rider is aboard it is matched anew, after that it ends',
   ),
+  get_trip: message(
+    'get_trip',
+    { id: CommandId, tripId: Uuid('of the trip') },
+    'how one of this account’s trips stands or ended',
+  ),
   snapshot: message('snapshot', { id: CommandId }, 'ask for the present state; the ack carries it'),
 } as const;
 
@@ -113,6 +118,11 @@ export const RIDER_MESSAGES = {
     'do not want it any more',
   ),
   nearby: message('nearby', { id: CommandId, place: PlaceSchema }, 'free drivers around a place'),
+  get_trip: message(
+    'get_trip',
+    { id: CommandId, tripId: Uuid('of the trip') },
+    'how one of this account’s trips stands or ended',
+  ),
   snapshot: message('snapshot', { id: CommandId }, 'ask for the present state; the ack carries it'),
 } as const;
 

@@ -55,7 +55,8 @@ export const DRIVER_EXAMPLES: readonly DriverMessage[] = [
   { t: 'complete', id: 'd-7', tripId: TRIP_ID },
   { t: 'no_show', id: 'd-8', tripId: TRIP_ID },
   { t: 'cancel', id: 'd-9', tripId: TRIP_ID, reason: 'flat tyre' },
-  { t: 'snapshot', id: 'd-10' },
+  { t: 'get_trip', id: 'd-10', tripId: TRIP_ID },
+  { t: 'snapshot', id: 'd-11' },
 ];
 
 /** At least one of every type a rider may send. */
@@ -64,7 +65,8 @@ export const RIDER_EXAMPLES: readonly RiderMessage[] = [
   { t: 'request', id: 'r-2', ...ride },
   { t: 'cancel', id: 'r-3', tripId: TRIP_ID, reason: 'changed my mind – übermorgen 🚕' },
   { t: 'nearby', id: 'r-4', place: pickup },
-  { t: 'snapshot', id: 'r-5' },
+  { t: 'get_trip', id: 'r-5', tripId: TRIP_ID },
+  { t: 'snapshot', id: 'r-6' },
 ];
 
 /** At least one of every type the server sends. */
@@ -82,7 +84,7 @@ export const SERVER_EXAMPLES: readonly ServerMessage[] = [
     trip: { ...trip, status: 'searching', version: 1, driverId: null, acceptedMs: null },
   },
   { t: 'ack', id: 'r-4', drivers: [driver] },
-  { t: 'ack', id: 'r-5', snapshot: { status: null, offer: null, trip } },
+  { t: 'ack', id: 'r-6', snapshot: { status: null, offer: null, trip } },
   { t: 'error', id: 'd-3', code: 'offer_gone', message: 'the offer is gone', retryable: false },
   { t: 'error', id: null, code: 'bad_message', message: 'not JSON', retryable: false },
   { t: 'offer', seq: 1, offer },

@@ -195,8 +195,9 @@ export class DriverWork {
     const { prng, habits, clock, kerbS } = this.options;
     const sinceMs = clock.nowMs();
     const boardingMs = logNormalMean(prng, kerbS * 1000 * habits.boardingShare, habits.kerbSpread);
+    const comesDownMs = logNormal(prng, habits.comesDownMs, habits.comesDownSpread);
     const mistypes = prng.chance(habits.mistypesPin);
-    this.after(boardingMs, () => this.askPin(trip.tripId, sinceMs, mistypes));
+    this.after(comesDownMs + boardingMs, () => this.askPin(trip.tripId, sinceMs, mistypes));
   }
 
   private askPin(tripId: string, sinceMs: number, mistypes: boolean): void {
@@ -216,9 +217,9 @@ export class DriverWork {
 
   private driveToDropoff(trip: TripView): void {
     const { prng, habits, motion, clock, kerbS } = this.options;
-    const payingMs = logNormalMean(prng, kerbS * 1000 * habits.payingShare, habits.kerbSpread);
+    const leavingMs = logNormalMean(prng, kerbS * 1000 * habits.leavingShare, habits.kerbSpread);
     const driveMs = motion.drive(trip.dropoff, clock.nowMs());
-    this.after(driveMs + payingMs, () => this.press({ t: 'complete', tripId: trip.tripId }));
+    this.after(driveMs + leavingMs, () => this.press({ t: 'complete', tripId: trip.tripId }));
   }
 
   /** A button of the trip; what the answer says of the trip counts, and after a refusal the app looks anew. */

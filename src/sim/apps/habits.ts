@@ -24,9 +24,12 @@ export interface DriverHabits {
   /** Mean time between lost connections, and mean time until the connection is back (both exponential). */
   readonly lostEveryMs: number;
   readonly outageMs: number;
-  /** Shares of a trip's standing time (CitySpeed.kerbS): until the rider is aboard, and to pay. */
+  /** Shares of a trip's standing time (CitySpeed.kerbS): to get in, and to get out. */
   readonly boardingShare: number;
-  readonly payingShare: number;
+  readonly leavingShare: number;
+  /** Log-normal median: until the rider is at the car. The records' riders stood at the kerb and waved; an app's come down. */
+  readonly comesDownMs: number;
+  readonly comesDownSpread: number;
   /** Spread (of the logarithm) of drives and of standing around the fitted time. */
   readonly driveSpread: number;
   readonly kerbSpread: number;
@@ -67,7 +70,8 @@ export interface Habits {
 
 /**
  * The demo's people. No record says how they behave, so these are choices, made to show every path in a minute's run: most
- * people simply ride. Boarding and paying share out the fitted standing time of the city's recorded trips.
+ * people simply ride. Getting in and out share the fitted standing time of the city's recorded trips; nobody pays in the car when
+ * an app does. That riders come down to the car in a minute and a half is what companies' free waiting times (2 to 5 minutes) allow for.
  */
 export const HABITS: Habits = {
   phone: { answerTimeoutMs: 8_000, retryMs: 250, retryMsMax: 5_000 },
@@ -81,8 +85,10 @@ export const HABITS: Habits = {
     pinAgainMs: 5_000,
     lostEveryMs: 60 * 60_000,
     outageMs: 12_000,
-    boardingShare: 0.5,
-    payingShare: 0.3,
+    boardingShare: 0.85,
+    leavingShare: 0.15,
+    comesDownMs: 90_000,
+    comesDownSpread: 0.4,
     driveSpread: 0.12,
     kerbSpread: 0.4,
     idlePingMs: [4_000, 10_000],

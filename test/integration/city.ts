@@ -4,7 +4,7 @@ import type { MarketId } from '../../src/domain/ids.ts';
 import type { Market, MatchPolicy } from '../../src/domain/market.ts';
 import type { Place } from '../../src/domain/place.ts';
 import { issueToken, type Role } from '../../src/gateway/auth.ts';
-import { createWallClock } from '../../src/lib/clock.ts';
+import { type Clock, createWallClock } from '../../src/lib/clock.ts';
 import { SILENT_LOG } from '../../src/lib/log.ts';
 import { DEFAULT_MARKET } from '../../src/market-file.ts';
 import type { Offer } from '../../src/domain/offer.ts';
@@ -44,6 +44,8 @@ export const tokenFor = (role: Role, subject: string): Promise<string> =>
 
 export interface CityOptions {
   readonly database: FreshDatabase;
+  /** Another way to it. */
+  readonly databaseUrl?: string;
   readonly redisUrl: string;
   readonly match?: Partial<MatchPolicy>;
   readonly noShowMs?: number;
@@ -73,61 +75,20 @@ export interface HttpCall {
 
 let cities = 0;
 
-/**
- * A real server in this process, on real stores and sockets, in a market of its own: trips of other tests in the same database
- * are not seen by it. Time goes by the wall and can be put on.
- */
-export class City {
-  readonly clock = new MovedClock();
-  readonly market: Market;
-  private readonly options: CityOptions;
-  private readonly tag: string;
+/** A city with a server, wherever that runs; accounts of one city are not those of another. */
+export abstract class ServedCity {
+  abstract readonly clock: Clock;
+  /** Of the server, `http://…`. */
+  abstract readonly url: string;
+  readonly tag = `c${(cities += 1)}`;
+  protected readonly database: FreshDatabase;
   private readonly apps: App[] = [];
-  private nodes: RunningNode[] = [];
 
-  private constructor(options: CityOptions) {
-    this.options = options;
-    this.tag = `c${(cities += 1)}`;
-    this.market = {
-      ...DEFAULT_MARKET,
-      marketId: `test-${this.tag}` as MarketId,
-      match: { ...DEFAULT_MARKET.match, tickMs: 40, windowMsMax: 0, ...options.match },
-      noShowMs: options.noShowMs ?? DEFAULT_MARKET.noShowMs,
-    };
+  constructor(database: FreshDatabase) {
+    this.database = database;
   }
 
-  static async open(options: CityOptions): Promise<City> {
-    const city = new City(options);
-    await city.start();
-    return city;
-  }
-
-  /** Starts a server on the city's stores; a second one beside the first, where there is one. */
-  async start(): Promise<number> {
-    const { database, redisUrl, flags = [] } = this.options;
-    const node = await startNode({
-      config: readConfig({}, ['--port', '0', '--redis-prefix', this.tag, ...flags]),
-      ...{ markets: [this.market], clock: this.clock, authSecret: SECRET, log: SILENT_LOG },
-      ...{ databaseUrl: database.url, redisUrl },
-    });
-    this.nodes.push(node);
-    return node.port;
-  }
-
-  /** Drops every app's line, ends the servers in good order and starts one anew on the same stores. */
-  async restart(): Promise<void> {
-    await this.stop();
-    await this.start();
-  }
-
-  /** The first server's. */
-  get url(): string {
-    return `http://127.0.0.1:${this.nodes[0]!.port}`;
-  }
-
-  get redisPrefix(): string {
-    return this.tag;
-  }
+  protected abstract stopServers(): Promise<void>;
 
   /** The account's id: names are the tests', ids differ between cities. */
   id(name: string): string {
@@ -192,18 +153,77 @@ export class City {
     });
   }
 
+  dropApps(): Promise<unknown> {
+    return Promise.all(this.apps.splice(0).map((app) => app.drop()));
+  }
+
   /** Every app is dropped, every server drained. */
   async stop(): Promise<void> {
-    await Promise.all(this.apps.splice(0).map((app) => app.drop()));
-    await Promise.all(this.nodes.splice(0).map((node) => node.stop()));
+    await this.dropApps();
+    await this.stopServers();
   }
 
   /** Stops all, then holds the database against the rules. */
   async close(): Promise<void> {
     await this.stop();
-    const { violations, checked } = await auditTrips(this.options.database.sql);
+    const { violations, checked } = await auditTrips(this.database.sql);
     expect(violations).toEqual([]);
     expect(checked.trips).toBeGreaterThan(0);
+  }
+}
+
+/**
+ * A real server in this process, on real stores and sockets, in a market of its own: trips of other tests in the same database
+ * are not seen by it. Time goes by the wall and can be put on.
+ */
+export class City extends ServedCity {
+  override readonly clock = new MovedClock();
+  readonly market: Market;
+  private readonly options: CityOptions;
+  private nodes: RunningNode[] = [];
+
+  private constructor(options: CityOptions) {
+    super(options.database);
+    this.options = options;
+    this.market = {
+      ...DEFAULT_MARKET,
+      marketId: `test-${this.tag}` as MarketId,
+      match: { ...DEFAULT_MARKET.match, tickMs: 40, windowMsMax: 0, ...options.match },
+      noShowMs: options.noShowMs ?? DEFAULT_MARKET.noShowMs,
+    };
+  }
+
+  static async open(options: CityOptions): Promise<City> {
+    const city = new City(options);
+    await city.start();
+    return city;
+  }
+
+  /** Starts a server on the city's stores; a second one beside the first, where there is one. */
+  async start(): Promise<number> {
+    const { database, databaseUrl = database.url, redisUrl, flags = [] } = this.options;
+    const node = await startNode({
+      config: readConfig({}, ['--port', '0', '--redis-prefix', this.tag, ...flags]),
+      ...{ markets: [this.market], clock: this.clock, authSecret: SECRET, log: SILENT_LOG },
+      ...{ databaseUrl, redisUrl },
+    });
+    this.nodes.push(node);
+    return node.port;
+  }
+
+  /** Drops every app's line, ends the servers in good order and starts one anew on the same stores. */
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.start();
+  }
+
+  /** The first server's. */
+  override get url(): string {
+    return `http://127.0.0.1:${this.nodes[0]!.port}`;
+  }
+
+  protected override async stopServers(): Promise<void> {
+    await Promise.all(this.nodes.splice(0).map((node) => node.stop()));
   }
 }
 

@@ -111,6 +111,12 @@ function offerOpened(state: DispatchState, offer: Offer, nowMs: number, effects:
     return;
   }
   if (known.phase !== 'opening') return;
+  if (state.index.slotOf(known.driverId) < 0) {
+    // Went off duty while the offer was being stored: nobody is there to answer, and its time would be the rider's loss.
+    known.phase = 'closing';
+    effects.push({ kind: 'close_offer', offerId: offer.offerId, status: 'withdrawn' });
+    return;
+  }
   known.phase = 'live';
   request.offersMade++;
   effects.push({

@@ -33,6 +33,19 @@ describe('an offer', () => {
     expect(town.statusOf(1)).toBe('available');
   });
 
+  it('to a driver who went off duty while it was being stored is taken back, and another is asked at once', () => {
+    const town = new Downtown();
+    town.driver(1, 300);
+    town.driver(2, 600);
+    town.request(1, 0);
+    const [first] = town.tick();
+    town.learn({ kind: 'driver_off_duty', driverId: driverId(1) });
+    const { offerId } = first!.offer;
+    expect(town.opened(first!.offer)).toEqual([{ kind: 'close_offer', offerId, status: 'withdrawn' }]);
+    town.closed(first!.offer, 'withdrawn');
+    expect(drivers(town.tick())).toEqual([driverId(2)]);
+  });
+
   it('declined goes on to the others, one by one, until nobody is left (R9)', () => {
     const town = new Downtown();
     for (const n of [1, 2, 3]) town.driver(n, n * 200);

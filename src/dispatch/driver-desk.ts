@@ -85,23 +85,28 @@ function marketFor(engine: Engine, command: Online): ServedMarket | undefined {
 }
 
 async function goOffline(engine: Engine, driverId: DriverId): Promise<Result<AckBody>> {
-  const [trip, offer, duty] = await Promise.all([
+  const [trip, duty] = await Promise.all([
     engine.store.activeTripOfDriver(driverId),
-    engine.store.liveOfferOfDriver(driverId),
     engine.store.dutyOf(driverId),
   ]);
   if (trip !== null) return rejected('driver_busy');
-  if (duty === null || !duty.onDuty) return accepted({});
+  if (duty === null) return accepted({});
   const atMs = engine.clock.nowMs();
-  await engine.store.setDuty({ ...duty, onDuty: false, sinceMs: atMs });
   const dispatcher = engine.markets.get(duty.marketId)?.dispatcher;
+  if (duty.onDuty) {
+    await engine.store.setDuty({ ...duty, onDuty: false, sinceMs: atMs });
+    engine.log.info({ driverId, market: duty.marketId }, 'driver off duty');
+  }
   dispatcher?.input({ kind: 'driver_off_duty', driverId });
+  // Looked up last, and again when the command is repeated: an offer stored before is seen here, one stored after is taken back
+  // by the dispatcher.
+  const offer = await engine.store.liveOfferOfDriver(driverId);
   if (offer !== null) {
     // Going away is an answer: the trip looks for somebody else at once, not after the time-out.
     const closed = await engine.store.closeOffers([{ offerId: offer.offerId, status: 'timed_out', atMs }]);
     dispatcher?.input(...closed.map((one) => ({ kind: 'offer_closed' as const, offer: one })));
+    for (const one of closed) dispatcher?.announceClosed(one);
   }
-  engine.log.info({ driverId, market: duty.marketId }, 'driver off duty');
   return accepted({});
 }
 

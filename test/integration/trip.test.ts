@@ -69,6 +69,10 @@ describe.each(ENCODINGS)('a whole trip in %s', (encoding) => {
     expect(events.map((event) => `${event.seq} ${event.kind}`)).toEqual([
       ...['1 requested', '2 accepted', '3 arrived', '4 started', '5 completed'],
     ]);
+    for (const app of [rider, driver])
+      expect((await app.done({ t: 'get_trip', tripId })).trip).toEqual({ ...done, pin: null });
+    const stranger = await city.rider('stranger', { encoding });
+    expect(await stranger.refused({ t: 'get_trip', tripId })).toBe('not_found');
     expect((await rider.done({ t: 'snapshot' })).snapshot).toEqual({ status: null, offer: null, trip: null });
     expect((await driver.done({ t: 'snapshot' })).snapshot).toMatchObject({
       status: 'available',

@@ -36,7 +36,7 @@ const oneOf = <const T extends string>(
   env,
   help,
   fallback,
-  expects: `one of ${values.join(', ')}`,
+  expects: `one of ${values.filter((one) => one !== '').join(', ')}`,
   read: (value) => values.find((one) => one === value),
 });
 

@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import postgres from 'postgres';
 import { ConfigError, configHelp, readConfig, type Config } from './config.ts';
 import { issueToken, type Role } from './gateway/auth.ts';
+import { AssertionError } from './lib/assert.ts';
 import { createWallClock, type Clock } from './lib/clock.ts';
 import { randomToken } from './lib/entropy.ts';
 import { DEFAULT_MARKET, readMarket } from './market-file.ts';
@@ -17,7 +18,7 @@ import type { DemoClock } from './sim/demo/server-env.ts';
 import { runSim } from './sim/simulation/run-sim.ts';
 import { auditTrips } from './store/audit-postgres.ts';
 import type { AuditReport } from './store/audit.ts';
-import { migrate } from './store/migrate-postgres.ts';
+import { migrate, MigrationError } from './store/migrate-postgres.ts';
 
 const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const DATA_DIR = path.join(ROOT, '.data');
@@ -41,13 +42,16 @@ async function runServer(args: string[]): Promise<number> {
   const config = readConfig(process.env, args);
   const log = pino({ level: config.logLevel, redact: ['token', 'authorization', 'pin'] });
   const markets = [marketOf(config)];
-  const stores = await openStores(urlsOf(config), { dataDir: DATA_DIR, keepAs: 'server' });
+  const clock = clockOf(config);
+  const authSecret = authSecretOf(config);
+  const stores = await starting(
+    'the stores',
+    openStores(urlsOf(config), { dataDir: DATA_DIR, keepAs: 'server' }),
+  );
   try {
-    const node = await startNode({
-      ...{ config, markets, log, clock: clockOf(config), authSecret: authSecretOf(config) },
-      databaseUrl: stores.databaseUrl,
-      redisUrl: stores.redisUrl,
-    });
+    const { databaseUrl, redisUrl } = stores;
+    const options = { config, markets, log, clock, authSecret, databaseUrl, redisUrl };
+    const node = await starting('the server', startNode(options));
     // For whoever started this process to read; the log says the same to people.
     console.log(JSON.stringify({ ready: true, port: node.port }));
     await untilToldToStop();
@@ -56,6 +60,22 @@ async function runServer(args: string[]): Promise<number> {
     await stores.stop();
   }
   return 0;
+}
+
+/** Something around the program is not as it must be: told in one sentence. */
+class StartError extends Error {
+  override readonly name = 'StartError';
+}
+
+/** Turns what stores, ports and the system say no with into a StartError; a bug keeps its stack. */
+async function starting<T>(what: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    const isBug = !(cause instanceof Error) || cause instanceof TypeError || cause instanceof AssertionError;
+    if (isBug) throw cause;
+    throw new StartError(`Cannot start ${what}: ${cause.message}.`, { cause });
+  }
 }
 
 function urlsOf(config: Config): Record<string, string> {
@@ -171,7 +191,9 @@ async function main(): Promise<void> {
   try {
     process.exitCode = await command.run(args);
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
+    // What the person at the keyboard can mend is told in a sentence; all else is a bug and keeps its stack.
+    if (!(error instanceof ConfigError || error instanceof MigrationError || error instanceof StartError))
+      throw error;
     console.error(error.message);
     process.exitCode = 2;
   }

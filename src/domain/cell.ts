@@ -70,7 +70,7 @@ export function cellCentre(cell: Cell): Place {
 }
 
 /** Corners in order, 5 to 10 of them, not closed. */
-export function cellOutline(cell: Cell): Place[] {
+function cellOutline(cell: Cell): Place[] {
   return cellToBoundary(cellName(cell)).map(([lat, lng]) => ({ lat, lng }));
 }
 

@@ -34,9 +34,6 @@ export type DriverColumns = { [Name in keyof ColumnTypes]: InstanceType<ColumnTy
 
 const NAMES = Object.keys(COLUMN_TYPES) as (keyof ColumnTypes)[];
 
-/** Bytes that one driver's row takes over all columns. */
-export const ROW_BYTES = NAMES.reduce((sum, name) => sum + COLUMN_TYPES[name].BYTES_PER_ELEMENT, 0);
-
 export function createColumns(capacity: number): DriverColumns {
   return Object.fromEntries(NAMES.map((name) => [name, new COLUMN_TYPES[name](capacity)])) as DriverColumns;
 }

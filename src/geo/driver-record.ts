@@ -19,7 +19,7 @@ export interface DriverRecord extends Place {
 
 /** Rises when the layout changes; a reader skips records of a version it does not know. */
 const VERSION = 1;
-export const RECORD_BYTES = 40;
+const RECORD_BYTES = 40;
 const UNKNOWN = 0xffff;
 const DEGREE = 1e7;
 

@@ -1,16 +1,8 @@
 import { distanceM, isPlace } from '../domain/place.ts';
 
 /** What makes a fix unusable. Metrics count by these names. */
-export const FIX_VERDICTS = [
-  'ok',
-  'out_of_range',
-  'future',
-  'older',
-  'inaccurate',
-  'impossible_speed',
-  'too_old',
-] as const;
-export type FixVerdict = (typeof FIX_VERDICTS)[number];
+export type FixVerdict =
+  'ok' | 'out_of_range' | 'future' | 'older' | 'inaccurate' | 'impossible_speed' | 'too_old';
 
 export interface PingLimits {
   /** A device's clock may be ahead by so much. */

@@ -68,7 +68,7 @@ function chooseBatch({ candidates, requests, policy, solver, nowMs }: ChoiceCont
  * it has at most one and competes with others for it. On the real Manhattan hour longer windows only cost time
  * (docs/adr/0004-matching-policy.md).
  */
-export function windowMs(freeCount: number, rowCount: number, policy: MatchPolicy): number {
+function windowMs(freeCount: number, rowCount: number, policy: MatchPolicy): number {
   if (rowCount < 2 || freeCount >= policy.candidatesMax / 2) return 0;
   return policy.windowMsMax * (1 - freeCount / (policy.candidatesMax / 2));
 }

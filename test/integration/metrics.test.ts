@@ -25,7 +25,9 @@ function samplesOf(text: string): Sample[] {
     if (line === '' || /^# (HELP|TYPE) \S+ \S/.test(line)) continue;
     const [, name = '', labels = '', value = ''] = SAMPLE.exec(line) ?? [];
     const number = value === '+Inf' ? Infinity : Number(value);
-    if (name === '' || (Number.isNaN(number) && value !== 'NaN')) throw new Error(`no sample: ${line}`);
+    // As Prometheus reads it (Go's ParseFloat): in whatever case.
+    if (name === '' || (Number.isNaN(number) && value.toLowerCase() !== 'nan'))
+      throw new Error(`no sample: ${line}`);
     const family = name.replace(/_(bucket|sum|count)$/, '');
     if (!types.has(name) && !types.has(family)) throw new Error(`a sample without a type: ${line}`);
     samples.push({ name, labels, value: number });

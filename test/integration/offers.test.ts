@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { TripView } from '../../src/protocol/messages.ts';
 import { freshDatabase, freshRedis } from '../stores.ts';
-import { aboard, ask, at, City, type CityOptions, matched, offerTo, RIDE } from './city.ts';
+import { aboard, ask, at, City, type CityOptions, matched, offerTo, RIDE, soon } from './city.ts';
 
 const database = await freshDatabase();
 const redis = await freshRedis();
@@ -71,6 +72,24 @@ describe('offers', () => {
       await rider.trip('cancelled');
       await drivers[won]!.trip('cancelled');
     }
+  });
+
+  it('R1: with nobody there at all the ride waits its time, then expires, once, and says why', async () => {
+    await open();
+    const rider = await city.rider('rider');
+    const { tripId } = await ask(rider);
+    city.clock.advance(city.market.match.requestTtlMs - 5_000);
+    expect((await rider.done({ t: 'snapshot' })).snapshot!.trip).toMatchObject({
+      tripId,
+      status: 'searching',
+    });
+    city.clock.advance(5_000);
+    expect(await rider.trip('expired')).toMatchObject({ version: 2, endedBy: 'system', fareMinor: null });
+    const { decisions, events } = await city.explain(tripId);
+    expect(decisions.map(({ body }) => [body.outcome, body.candidates])).toEqual([['nobody', []]]);
+    expect(events.map((event) => event.kind)).toEqual(['requested', 'expired']);
+    expect(await rider.refused({ t: 'cancel', tripId, reason: 'too late' })).toBe('wrong_state');
+    expect((await ask(rider)).tripId).not.toBe(tripId);
   });
 
   it('R3: somebody else’s offer cannot be answered, nor one that never was', async () => {
@@ -244,6 +263,49 @@ describe('duty', () => {
     expect(await silent.wait('duty')).toMatchObject({ status: 'offline' });
     expect((await silent.done({ t: 'snapshot' })).snapshot!.status).toBe('offline');
     expect(silent.count('offer')).toBe(0);
+  });
+
+  it('R8: a driver silent during a trip keeps it: back after ten minutes, the ride goes on and ends', async () => {
+    await open();
+    const driver = await city.driver('driver', at(-50));
+    const rider = await city.rider('rider');
+    const { tripId } = await aboard(rider, driver);
+    const away = await driver.drop();
+    city.clock.advance(600_000);
+    await soon('forgotten place of the silent driver', async () => {
+      const { driverAt } = (await city.http<TripView>('GET', `/v1/trips/${tripId}`, { role: 'rider' })).body;
+      return driverAt === null ? true : null;
+    });
+    const other = await city.rider('other');
+    await ask(other);
+    const { app, welcome } = await city.connect('driver', 'driver', { resume: away });
+    expect(welcome.resumed).toBe(true);
+    expect((await app.done({ t: 'snapshot' })).snapshot).toMatchObject({
+      status: 'on_trip',
+      trip: { tripId },
+    });
+    app.ping(at(2_900));
+    await rider.wait('driver_at');
+    await app.done({ t: 'complete', tripId });
+    await rider.trip('completed');
+    await app.done({ t: 'accept', offerId: (await offerTo(app)).offerId });
+    expect((await other.trip('to_pickup')).driverId).toBe(city.id('driver'));
+    expect(app.count('duty')).toBe(0);
+  });
+
+  it('R8: off duty by silence, a driver comes back on duty and is asked again', async () => {
+    await open();
+    const driver = await city.driver('driver', at(-100));
+    await driver.done({ t: 'snapshot' });
+    city.clock.advance(301_000);
+    await driver.wait('duty', ({ status }) => status === 'offline');
+    driver.ping(at(-100));
+    const rider = await city.rider('rider');
+    const { tripId } = await ask(rider);
+    expect((await driver.done({ t: 'snapshot' })).snapshot).toMatchObject({ status: 'offline', offer: null });
+    await driver.done({ t: 'online', vehicleClass: 'economy', seats: 4 });
+    driver.ping(at(-90));
+    expect((await offerTo(driver)).tripId).toBe(tripId);
   });
 
   it('R8: a fix older than the last one moves nobody', async () => {

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { TripView } from '../../src/protocol/messages.ts';
 import { freshDatabase, freshRedis } from '../stores.ts';
 import type { App } from './app.ts';
 import { Cable } from './cable.ts';
@@ -116,6 +117,21 @@ async function outcomeOf(rider: App, key: string): Promise<{ tripId?: string; co
   }
 }
 
+/** The same over REST: the trip's id, or null when there was no answer or a 503. */
+async function tripOverRest(id: string): Promise<string | null> {
+  try {
+    const { status, body } = await city.http<TripView>('POST', '/v1/trips', {
+      ...{ role: 'rider', id, key: `rest-${id}`, body: RIDE },
+    });
+    if (status !== 503) expect(status).toBe(201);
+    return status === 201 ? body.tripId : null;
+  } catch (error) {
+    // What fetch says of a connection that was refused or closed.
+    if (!(error instanceof TypeError)) throw error;
+    return null;
+  }
+}
+
 describe('the server process', () => {
   it('R1: told to stop it answers what it has taken, tells every socket to move and ends well; nothing told is lost', async () => {
     const here = await CityProcess.open(database, redis.url);
@@ -123,6 +139,7 @@ describe('the server process', () => {
     const names = Array.from({ length: 10 }, (_, i) => `rider-${i}`);
     const riders = await Promise.all(names.map((name) => city.rider(name)));
     const outcomes = riders.map((rider, i) => outcomeOf(rider, `drain-${i}`));
+    const overRest = Promise.all(['a', 'b', 'c', 'd'].map((id) => tripOverRest(`rest-rider-${id}`)));
     await Promise.race(outcomes);
     here.signal('SIGTERM');
     const after = riders.map((rider, i) => outcomeOf(rider, `late-${i}`));
@@ -132,6 +149,8 @@ describe('the server process', () => {
     const told = (await Promise.all(outcomes)).flatMap(({ tripId }) => tripId ?? []);
     expect(told.length).toBeGreaterThan(0);
     expect(await tripsOf('rider-')).toEqual(expect.arrayContaining(told));
+    const toldOverRest = (await overRest).filter((tripId) => tripId !== null);
+    expect(await tripsOf('rest-rider-')).toEqual(expect.arrayContaining(toldOverRest));
     // Whoever asked again while the server was going has one ride already, or was told to ask elsewhere.
     const refusals = (await Promise.all(after)).flatMap(({ code }) => code ?? []);
     expect(refusals.filter((code) => code !== 'rider_busy' && code !== 'draining')).toEqual([]);

@@ -19,10 +19,11 @@ import uuid
 from urllib.parse import urlencode, urlsplit
 
 from contract import SUBPROTOCOLS, Contract, decode, encode
-from vectors import check_vectors
-from websocket import BINARY, TEXT, WebSocket
+from vectors import check_vectors, load_vectors
+from websocket import BINARY, TEXT, Closed, WebSocket
 
 WAIT_S = 10.0
+FRAMES_PER_CONNECTION = 8
 METRES_PER_DEGREE = 111_195.0
 DRIVE_MPS = 15.0
 
@@ -95,6 +96,14 @@ class Account:
             if fits(message):
                 return message
             self.waiting.append(message)
+
+    def hangs_up(self):
+        """The close code, when the server closes and says nothing more."""
+        try:
+            message = self._receive(time.monotonic() + WAIT_S, "the end of the connection")
+        except Closed as closed:
+            return closed.code
+        raise Broken(f"instead of closing, the server said {message}")
 
     def wait_trip(self, status):
         return self.wait(f"trip {status}", lambda one: one["t"] == "trip" and one["trip"]["status"] == status)["trip"]
@@ -213,6 +222,9 @@ def whole_trip(contract, options, encoding):
     pick_up(driver, rider, trip, options)
     ended = drive(driver, rider, trip, options)
     driver.done("offline")
+    for account in (driver, rider):
+        told = account.done("get_trip", tripId=ended["tripId"])["trip"]
+        expect(told["status"] == "completed" and told["fareMinor"] == ended["fareMinor"], f"how it ended: {told}")
     snapshot = rider.done("snapshot")["snapshot"]
     expect(snapshot == {"status": None, "offer": None, "trip": None}, f"nothing left to show: {snapshot}")
     status, view = rider.rest("GET", f"/v1/trips/{ended['tripId']}")
@@ -246,6 +258,51 @@ def cancelled_over_rest(contract, options):
     return ended["tripId"]
 
 
+def refused_by_server(contract, options):
+    """Every frame that must be refused, sent to the server: the error must be the one that proto/vectors tells."""
+    refused = load_vectors(options.proto, "refused")
+    kinds = sorted({(vector["role"], vector["encoding"]) for vector in refused})
+    for role, encoding in kinds:
+        frames = [vector for vector in refused if (vector["role"], vector["encoding"]) == (role, encoding)]
+        for i, vector in enumerate(frames):
+            # A server hangs up on who keeps on sending nonsense: a new connection for every few.
+            if i % FRAMES_PER_CONNECTION == 0:
+                account = Account(contract, options, role, encoding)
+                account.connect()
+            frame = bytes.fromhex(vector["hex"])
+            account.socket.send(frame, BINARY if encoding == "msgpack" else TEXT)
+            if encoding == "json" and not is_utf8(frame):
+                # Text that is not UTF-8 is no WebSocket frame at all (RFC 6455, 8.1): the connection is broken off.
+                expect(account.hangs_up() in (1006, 1007), f"{vector['why']}: the connection stays")
+                account.connect()
+                continue
+            error = account.wait("error")
+            answer = {"id": error["id"], "code": error["code"]}
+            expect(answer == vector["error"], f"{vector['why']} ({encoding}): the server says {answer}")
+            expect(error["retryable"] == contract.error_codes[error["code"]]["retryable"], f"retryable: {error}")
+    return len(refused)
+
+
+def is_utf8(frame):
+    try:
+        frame.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def other_kind_of_frame(contract, options):
+    """Binary where text was agreed on, and the other way round: a bad frame, and the connection goes on."""
+    for encoding, opcode in (("msgpack", TEXT), ("json", BINARY)):
+        account = Account(contract, options, "rider", encoding)
+        account.connect()
+        account.socket.send(encode({"t": "snapshot", "id": "1"}, "json"), opcode)
+        error = account.wait("error")
+        expect(error["code"] == "bad_message" and error["id"] is None, f"the other kind of frame: {error}")
+        account.done("snapshot")
+        account.socket.close()
+
+
 def place(text):
     lat, lng = (float(part) for part in text.split(","))
     return {"lat": lat, "lng": lng}
@@ -270,6 +327,8 @@ def main():
     if options.url is not None:
         for encoding in SUBPROTOCOLS:
             report["trips"][encoding] = whole_trip(contract, options, encoding)
+        other_kind_of_frame(contract, options)
+        report["refused"] = refused_by_server(contract, options)
         report["cancelledTripId"] = cancelled_over_rest(contract, options)
     print(json.dumps(report))
     return 1 if faults else 0

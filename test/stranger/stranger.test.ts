@@ -19,6 +19,7 @@ const skipped = hasPython ? '' : ' (SKIPPED: there is no python3, 3.10 or newer,
 interface Report {
   readonly vectors: number;
   readonly vectorFaults: readonly string[];
+  readonly refused: number;
   readonly trips: Readonly<Record<string, { tripId: string; distanceM: number; fareMinor: number }>>;
   readonly cancelledTripId: string;
 }
@@ -40,6 +41,7 @@ describe('a stranger’s client, in another language and from proto/ alone', () 
       const report = JSON.parse(stdout.trim().split('\n').at(-1)!) as Report;
       expect(report.vectorFaults).toEqual([]);
       expect(report.vectors).toBeGreaterThan(100);
+      expect(report.refused).toBeGreaterThan(40);
       expect(Object.keys(report.trips).sort()).toEqual(['json', 'msgpack']);
       for (const { tripId, distanceM, fareMinor } of Object.values(report.trips)) {
         const [stored] = await database.sql`select * from trips where trip_id = ${tripId}`;

@@ -15,15 +15,15 @@ def check_vectors(contract, proto_dir):
         ("rider", ("riderSends",)),
         ("server", ("driverIsSent", "riderIsSent")),
     ):
-        for vector in _load(proto_dir, name):
+        for vector in load_vectors(proto_dir, name):
             checked += 2
             faults += [f"{name}: {fault}" for fault in _differences(contract, vector, operations)]
-    for vector in _load(proto_dir, "accepted"):
+    for vector in load_vectors(proto_dir, "accepted"):
         checked += 1
         message = contract.read(bytes.fromhex(vector["hex"]), vector["encoding"], vector["role"])
         if message != vector["message"]:
             faults.append(f"accepted, {vector['why']}: read as {message!r}")
-    for vector in _load(proto_dir, "refused"):
+    for vector in load_vectors(proto_dir, "refused"):
         checked += 1
         answer = _answer(contract, vector)
         if answer != vector["error"]:
@@ -31,7 +31,8 @@ def check_vectors(contract, proto_dir):
     return checked, faults
 
 
-def _load(proto_dir, name):
+def load_vectors(proto_dir, name):
+    """The vectors of one file of proto/vectors/."""
     with open(os.path.join(proto_dir, "vectors", f"{name}.json"), encoding="utf-8") as file:
         return json.load(file)
 

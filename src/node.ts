@@ -176,7 +176,7 @@ function startDuties(
   config: Config,
 ): () => Promise<void> {
   const wallClock = createWallClock();
-  const upkeep = new Upkeep(engine);
+  const upkeep = new Upkeep(engine, wallClock);
   upkeep.start();
   for (const { dispatcher } of engine.markets.values()) dispatcher.start();
   const timers = [

@@ -15,6 +15,8 @@ export interface OpenRequest extends MatchRequest {
   readonly trip: Trip;
   readonly excluded: Set<DriverId>;
   radiusM: number;
+  /** H3 name of the pickup's zone, for metrics. */
+  readonly zone: string;
   readonly sinceMs: number;
   readonly offers: Set<OfferId>;
   /** Expiry is being stored: no more offers. */

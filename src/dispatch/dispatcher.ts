@@ -1,4 +1,3 @@
-import { cellName, zoneAt } from '../domain/cell.ts';
 import type { DriverId, TripId } from '../domain/ids.ts';
 import type { Offer } from '../domain/offer.ts';
 import type { Claims } from '../geo/claims.ts';
@@ -19,6 +18,8 @@ type AnnounceEffect = Extract<Effect, { kind: 'announce_offer' }>;
 
 /** A claim outlives its offer by this much, so that it cannot run out while the answer is being stored. */
 const CLAIM_SLACK_MS = 10_000;
+/** The matcher gets at most one part in so many of the loop's time. */
+const TICK_REST = 4;
 /** First offers whose latency is being measured; beyond it new ones are not measured. */
 const STOPWATCHES_MAX = 100_000;
 
@@ -47,6 +48,7 @@ export class Dispatcher {
   private readonly askedAtMs = new Map<TripId, number>();
   private ticking: Timer | null = null;
   private storing = 0;
+  private restsUntilMs = -Infinity;
 
   constructor(options: DispatcherOptions) {
     this.options = options;
@@ -93,13 +95,14 @@ export class Dispatcher {
   private tick(): void {
     const { stopwatchMs, meter } = this.options;
     const startedMs = stopwatchMs();
+    // Whatever the batch, most of the loop's time belongs to pings and commands: a long tick puts the next one off.
+    if (startedMs < this.restsUntilMs) return;
     this.input({ kind: 'tick' });
     const zones = new Map<string, number>();
-    for (const { pickup } of this.state.requests.values()) {
-      const zone = cellName(zoneAt(pickup.lat, pickup.lng, this.state.index.grid));
-      zones.set(zone, (zones.get(zone) ?? 0) + 1);
-    }
-    meter.ticked({ durationMs: stopwatchMs() - startedMs, openRequests: this.state.requests.size, zones });
+    for (const { zone } of this.state.requests.values()) zones.set(zone, (zones.get(zone) ?? 0) + 1);
+    const durationMs = stopwatchMs() - startedMs;
+    this.restsUntilMs = startedMs + durationMs * TICK_REST;
+    meter.ticked({ durationMs, openRequests: this.state.requests.size, zones });
   }
 
   private perform(effects: readonly Effect[]): void {

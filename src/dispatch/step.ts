@@ -1,3 +1,4 @@
+import { cellName, zoneAt } from '../domain/cell.ts';
 import type { DriverId, OfferId, TripId } from '../domain/ids.ts';
 import type { Offer } from '../domain/offer.ts';
 import type { Trip } from '../domain/trip.ts';
@@ -80,6 +81,7 @@ function openRequest(state: DispatchState, trip: Trip, excluded: readonly Driver
     seats: trip.seats,
     excluded: new Set(excluded),
     radiusM: state.market.match.radiusM,
+    zone: cellName(zoneAt(trip.pickup.lat, trip.pickup.lng, state.index.grid)),
     sinceMs,
     offers: new Set(),
     isExpiring: false,

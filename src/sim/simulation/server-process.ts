@@ -101,7 +101,7 @@ export class ServerProcess {
   async start(): Promise<void> {
     await takeUp(this.engine);
     for (const { dispatcher } of this.engine.markets.values()) dispatcher.start();
-    new Upkeep(this.engine).start();
+    new Upkeep(this.engine, this.engine.clock).start();
     this.door = new GatewayDoor(this.gatewayContext(), this.sessions);
   }
 

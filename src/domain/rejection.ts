@@ -17,7 +17,6 @@ export const REJECTIONS = {
   class_not_offered: { retryable: false, message: 'this market does not offer that vehicle class' },
   rider_busy: { retryable: false, message: 'the rider already has an active trip' },
   driver_busy: { retryable: false, message: 'the driver already has an active trip' },
-  not_on_duty: { retryable: false, message: 'the driver is not online' },
   offer_gone: { retryable: false, message: 'the offer was answered, timed out or withdrawn' },
   wrong_state: { retryable: false, message: 'the trip is not in a state that allows this' },
   wrong_pin: { retryable: false, message: 'the PIN is not the one of this trip' },

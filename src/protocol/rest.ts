@@ -53,7 +53,6 @@ export const STATUS_OF: Readonly<Record<RejectionCode, number>> = {
   class_not_offered: 422,
   rider_busy: 409,
   driver_busy: 409,
-  not_on_duty: 409,
   offer_gone: 409,
   wrong_state: 409,
   wrong_pin: 409,

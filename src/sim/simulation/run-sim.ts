@@ -36,6 +36,10 @@ type Print = (line: string) => void;
  * was broken (then the seed, the commit and what led to it are printed), 2 = the arguments make no sense.
  */
 export async function runSim(args: readonly string[], print: Print = printOut): Promise<number> {
+  if (args.includes('--help')) {
+    print(USAGE);
+    return 0;
+  }
   const options = readOptions(args, print);
   if (options === null) return 2;
   const { firstSeed, seeds, canary } = options;

@@ -1,5 +1,6 @@
 import type { Market } from '../domain/market.ts';
 import type { Claims } from '../geo/claims.ts';
+import { KeyedBuckets } from '../lib/token-bucket.ts';
 import { createStraightLineEta } from '../maps/eta.ts';
 import { ActiveTrips } from './active-trips.ts';
 import { createDispatchState } from './dispatch-state.ts';
@@ -8,6 +9,11 @@ import { Dispatcher } from './dispatcher.ts';
 import { Doubts } from './doubts.ts';
 import type { Engine, ServedMarket } from './engine.ts';
 import { TripViews } from './trip-view.ts';
+
+/** Five wrong PINs at once, then one a minute: all of them would take a week. */
+const PIN_TRIES = { perS: 1 / 60, burstMax: 5 };
+/** Trips whose wrong PINs are remembered; the one tried longest ago is forgotten. */
+const PIN_TRIPS_MAX = 10_000;
 
 export interface EngineOptions extends Pick<
   Engine,
@@ -40,5 +46,20 @@ export function createEngine(options: EngineOptions): Engine {
   };
   const markets = new Map(options.markets.map((market) => [market.marketId, serve(market)]));
   const { ingest } = options;
-  return { markets, store, index, ingest, active, doubts, views, announcer, clock, ids, log, limits };
+  const pinTries = new KeyedBuckets(PIN_TRIES, PIN_TRIPS_MAX);
+  return {
+    markets,
+    store,
+    index,
+    ingest,
+    active,
+    doubts,
+    pinTries,
+    views,
+    announcer,
+    clock,
+    ids,
+    log,
+    limits,
+  };
 }

@@ -32,7 +32,7 @@ export async function driverCommand(
     case 'arrived':
       return moveOn(engine, driverId, command, 'arrived', {});
     case 'start':
-      return moveOn(engine, driverId, command, 'started', { pin: command.pin });
+      return start(engine, driverId, command);
     case 'complete':
       return complete(engine, driverId, command);
     case 'no_show':
@@ -151,6 +151,18 @@ async function moveOn(
   if (!result.ok) return result;
   settle(engine, result.value, driverId);
   return accepted({ trip: engine.views.forDriver(result.value.trip) });
+}
+
+async function start(
+  engine: Engine,
+  driverId: DriverId,
+  command: Extract<DriverCommand, { t: 'start' }>,
+): Promise<Result<AckBody>> {
+  const { pinTries, clock } = engine;
+  if (pinTries.isEmpty(command.tripId, clock.nowMs())) return rejected('rate_limited', 'too many wrong PINs');
+  const result = await moveOn(engine, driverId, command, 'started', { pin: command.pin });
+  if (!result.ok && result.code === 'wrong_pin') pinTries.take(command.tripId, clock.nowMs());
+  return result;
 }
 
 async function complete(

@@ -5,6 +5,7 @@ import type { Place } from '../domain/place.ts';
 import type { DriverIndex } from '../geo/driver-index.ts';
 import type { Ingest } from '../geo/ingest.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { KeyedBuckets } from '../lib/token-bucket.ts';
 import type { Log } from '../lib/log.ts';
 import type { Eta } from '../maps/eta.ts';
 import type { TripStore } from '../store/trip-store.ts';
@@ -46,6 +47,8 @@ export interface Engine {
   readonly views: TripViews;
   readonly announcer: Announcer;
   readonly clock: Clock;
+  /** Wrong PINs by trip: 10,000 of them must not be tried through. */
+  readonly pinTries: KeyedBuckets;
   readonly ids: IdSource;
   readonly log: Log;
   readonly limits: EngineLimits;

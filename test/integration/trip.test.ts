@@ -38,7 +38,11 @@ describe.each(ENCODINGS)('a whole trip in %s', (encoding) => {
     await driver.done({ t: 'arrived', tripId });
     expect(await rider.trip('at_pickup')).toMatchObject({ etaS: 0, pin: asked.pin });
     const wrongPin = String((Number(asked.pin) + 1) % 10_000).padStart(4, '0');
-    expect(await driver.refused({ t: 'start', tripId, pin: wrongPin })).toBe('wrong_pin');
+    for (let i = 0; i < 5; i++)
+      expect(await driver.refused({ t: 'start', tripId, pin: wrongPin })).toBe('wrong_pin');
+    // Five wrong ones at once, then one a minute, also for the right one: nobody tries them all.
+    expect(await driver.refused({ t: 'start', tripId, pin: asked.pin })).toBe('rate_limited');
+    city.clock.advance(60_000);
     expect(await driver.refused({ t: 'complete', tripId })).toBe('wrong_state');
     await driver.done({ t: 'start', tripId, pin: asked.pin });
     expect(await rider.trip('on_trip')).toMatchObject({ version: 4, pin: null });

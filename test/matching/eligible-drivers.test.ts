@@ -76,7 +76,7 @@ describe('the list of eligible drivers', () => {
               status === 'available' || (status === 'on_trip' && rules.freeInS(slot, NOW_MS) <= HORIZON_S);
             return isEligible && index.isFresh(slot, NOW_MS, rules.staleMs);
           };
-          const place = { lat: at[0]! + asked.lat, lng: wrapped(at[1]! + asked.lng) };
+          const place = { lat: at[0] + asked.lat, lng: wrapped(at[1] + asked.lng) };
           const query = { ...place, radiusM: asked.radiusM, max: asked.max, accept };
           const [listed, searched] = [new NearestBuffer(12), new NearestBuffer(12)];
           const eligible = new EligibleDrivers();

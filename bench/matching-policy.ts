@@ -16,6 +16,7 @@ import { interpolate, type Place } from '../src/domain/place.ts';
 import type { Trip } from '../src/domain/trip.ts';
 import { DriverIndex } from '../src/geo/driver-index.ts';
 import { stopwatchMs } from '../src/lib/clock.ts';
+import { createPrng } from '../src/lib/prng.ts';
 import { createStraightLineEta } from '../src/maps/eta.ts';
 import { TraceCursor } from '../src/sim/city/trace.ts';
 import { loadCity } from '../src/sim/city/replay.ts';
@@ -34,7 +35,15 @@ for (const name of Object.keys(policy) as (keyof MatchPolicy)[]) {
 const city = loadCity('manhattan-2013', { dataDir: process.env['HEXDISPATCH_DATA'] ?? '', fleet });
 /** Most of the time a recorded cab stands is at the pickup: nobody pays at the dropoff when an app does. */
 const dropS = number('dropS', 20);
-const boardS = city.driveSpeed.kerbS - dropS;
+/** Riders of an app come down to the car; the records' riders stood at the kerb. */
+const comesDownS = number('comesDownS', 130);
+/** Spread (of the logarithm) of drives and of standing, how old positions are at worst, and how long an answer takes. */
+const spread = number('spread', 0.12);
+const pingS = number('pingS', 8);
+const answerS = number('answerS', 1);
+const prng = createPrng(1);
+const around = (mean: number, by: number): number => mean * Math.exp(prng.normal() * by - (by * by) / 2);
+const boardS = city.driveSpeed.kerbS - dropS + comesDownS;
 const eta = createStraightLineEta(city.driveSpeed, city.timeZone);
 const index = new DriverIndex({ grid: DEFAULT_GRID, driversMax: 100_000 });
 const market: Market = {
@@ -104,9 +113,9 @@ function accept(offer: Offer): void {
   drive(driverId, trip.pickup, 0, () => {
     waitsS.push((nowMs - trip.requestedMs) / 1000);
     learn({ kind: 'driver_status', driverId, status: 'at_pickup', dropoff: null });
-    later(nowMs + boardS * 1000, () => {
+    later(nowMs + around(boardS, 3 * spread) * 1000, () => {
       learn({ kind: 'driver_status', driverId, status: 'on_trip', dropoff: trip.dropoff });
-      drive(driverId, trip.dropoff, dropS, () =>
+      drive(driverId, trip.dropoff, around(dropS, 3 * spread) + answerS, () =>
         learn({ kind: 'driver_status', driverId, status: 'available', dropoff: null }),
       );
     });
@@ -115,7 +124,7 @@ function accept(offer: Offer): void {
 
 function drive(driverId: DriverId, to: Place, standsS: number, arrived: () => void): void {
   const from = index.placeOf(index.slotOf(driverId))!;
-  const driveMs = eta.driveS(from.lat, from.lng, to.lat, to.lng, nowMs) * 1000;
+  const driveMs = around(eta.driveS(from.lat, from.lng, to.lat, to.lng, nowMs), spread) * 1000;
   legs.set(driverId, { driverId, from, to, beginsMs: nowMs, endsMs: nowMs + driveMs });
   later(nowMs + driveMs + standsS * 1000, () => {
     legs.delete(driverId);
@@ -156,8 +165,13 @@ for (; nowMs < city.endMs + 20 * 60_000; nowMs += stepMs) {
   for (const run of due.get(Math.floor(nowMs / stepMs)) ?? []) run();
   due.delete(Math.floor(nowMs / stepMs));
   if ((nowMs - city.startMs) % policy.tickMs !== 0) continue;
-  for (const { driverId, from, to, beginsMs, endsMs } of legs.values())
-    place(driverId, interpolate(from, to, Math.min(1, (nowMs - beginsMs) / Math.max(1, endsMs - beginsMs))));
+  // Everybody's position is from the last time the phones spoke.
+  if ((nowMs - city.startMs) % (pingS * 1000) < policy.tickMs)
+    for (const { driverId, from, to, beginsMs, endsMs } of legs.values())
+      place(
+        driverId,
+        interpolate(from, to, Math.min(1, (nowMs - beginsMs) / Math.max(1, endsMs - beginsMs))),
+      );
   const startedMs = stopwatchMs();
   learn({ kind: 'tick' });
   tickTimesMs.push(stopwatchMs() - startedMs);

@@ -76,7 +76,7 @@ export const DEFAULT_MATCH_POLICY: MatchPolicy = {
   radiusMMax: 8_000,
   candidatesMax: 20,
   broadcastWidth: 3,
-  starvationMs: 300_000,
+  starvationMs: 600_000,
   fairnessSPerIdleHour: 10,
   fairnessSMax: 20,
 };

@@ -35,7 +35,7 @@ export function createEngine(options: EngineOptions): Engine {
       createStraightLineEta(market.driveSpeed, market.timeZone),
     ]),
   );
-  const views = new TripViews({ index, announcer, clock, etas: etas });
+  const views = new TripViews({ index, announcer, clock, etas });
   const active = new ActiveTrips({ store, index, announcer, views, clock, log });
   const doubts = new Doubts({ store, clock });
   const serve = (market: Market): ServedMarket => {

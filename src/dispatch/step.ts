@@ -191,7 +191,7 @@ function driverStatus(state: DispatchState, input: StatusInput, nowMs: number): 
   )
     return;
   if (present !== status) state.index.setStatus(slot, status, nowMs);
-  state.index.setFree(slot, dropoff === null ? null : { ...dropoff, atMs: NaN });
+  state.index.setFree(slot, dropoff);
 }
 
 function isOfferedAnother(state: DispatchState, driverId: DriverId, tripId: TripId | null): boolean {

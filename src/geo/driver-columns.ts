@@ -13,8 +13,7 @@ const COLUMN_TYPES = {
   accuracyM: Float32Array,
   /** Since when without a trip (available, or only offered one), Unix ms; NaN while not. */
   idleSinceMs: Float64Array,
-  /** When and where a driver now on a trip is expected to be free; NaN = not known. Float32 degrees err by at most 0.9 m. */
-  freeAtMs: Float64Array,
+  /** Where a driver now on a trip will be free; NaN = not known. Float32 degrees err by at most 0.9 m. */
   freeLat: Float32Array,
   freeLng: Float32Array,
   /** Row of the cell table, and the driver's neighbours in that cell's list; `next` chains free rows too. */

@@ -172,14 +172,13 @@ export class DriverIndex {
     // An offer that comes to nothing does not make a driver wait anew.
     if (code !== AVAILABLE && code !== OFFERED) columns.idleSinceMs[slot] = NaN;
     else if (Number.isNaN(columns.idleSinceMs[slot])) columns.idleSinceMs[slot] = nowMs;
-    if (code === AVAILABLE || code === OFFLINE) columns.freeAtMs[slot] = NaN;
+    if (code === AVAILABLE || code === OFFLINE) this.setFree(slot, null);
     columns.status[slot] = code;
     this.dirty.mark(slot);
   }
 
-  /** When and where a driver on a trip will be free (the matcher plans with it); null when that is not known. */
-  setFree(slot: number, free: (Place & { readonly atMs: number }) | null): void {
-    this.columns.freeAtMs[slot] = free?.atMs ?? NaN;
+  /** Where a driver on a trip will be free (the matcher plans with it); null when that is not known. */
+  setFree(slot: number, free: Place | null): void {
     this.columns.freeLat[slot] = free?.lat ?? NaN;
     this.columns.freeLng[slot] = free?.lng ?? NaN;
   }

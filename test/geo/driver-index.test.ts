@@ -249,12 +249,12 @@ describe('duty', () => {
     expect(index.columns.idleSinceMs[slot]).toBe(100);
     index.setStatus(slot, 'to_pickup', 400);
     expect(index.columns.idleSinceMs[slot]).toBeNaN();
-    index.setFree(slot, { lat: 1.5, lng: 2.5, atMs: 9_000 });
+    index.setFree(slot, { lat: 1.5, lng: 2.5 });
     index.setStatus(slot, 'on_trip', 500);
-    expect(index.columns.freeAtMs[slot]).toBe(9_000);
+    expect(index.columns.freeLat[slot]).toBe(1.5);
     index.setStatus(slot, 'available', 600);
     expect(index.columns.idleSinceMs[slot]).toBe(600);
-    expect(index.columns.freeAtMs[slot]).toBeNaN();
+    expect(index.columns.freeLat[slot]).toBeNaN();
     expect([index.statusOf(slot), index.vehicleClassOf(slot)]).toEqual(['available', 'xl']);
   });
 

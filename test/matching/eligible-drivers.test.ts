@@ -39,7 +39,7 @@ function townOf(cabs: readonly Cab[], [lat, lng]: readonly number[]): Eligibilit
   cabs.forEach((one, n) => {
     const slot = index.add(`d${n}` as DriverId, VEHICLE, one.status, NOW_MS - one.silentMs);
     index.place(slot, lat! + one.lat, wrapped(lng! + one.lng));
-    if (one.status === 'on_trip') index.setFree(slot, { lat: lat! + one.lat, lng: lng!, atMs: NaN });
+    if (one.status === 'on_trip') index.setFree(slot, { lat: lat! + one.lat, lng: lng! });
     freeInS[slot] = one.freeInS;
   });
   return {

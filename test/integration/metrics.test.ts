@@ -79,7 +79,9 @@ describe('/metrics', () => {
     expect(after('store_queue')).toBe(0);
     expect(after('sessions')).toBe(2);
     expect(after('offer_latency_ms_count', 'supply="at_once"')).toBe(1);
-    expect(after('tick_duration_ms_count')).toBeGreaterThan(during('tick_duration_ms_count'));
+    // The ride was offered by a tick; whether another has passed between the two scrapes is chance.
+    expect(after('tick_duration_ms_count')).toBeGreaterThan(0);
+    expect(after('tick_duration_ms_count')).toBeGreaterThanOrEqual(during('tick_duration_ms_count'));
     expect(after('dispatch_events_total', 'event="offer_opened"')).toBe(1);
     expect(after('dispatch_events_total', 'event="offer_accepted"')).toBe(1);
     expect(after('command_duration_ms_count', 'type="complete"', 'outcome="ok"')).toBe(1);

@@ -11,6 +11,8 @@ export type TripId = Branded<'TripId'>;
 export type OfferId = Branded<'OfferId'>;
 /** A city: see Market. Lower-case kebab, e.g. `san-francisco`. */
 export type MarketId = Branded<'MarketId'>;
+/** One server process, from start to end: new each time it starts, `[a-z0-9]{8,32}`. */
+export type ReplicaId = Branded<'ReplicaId'>;
 
 /** Makes new ids; production draws UUIDs (version 7), the simulation a seeded sequence of them. */
 export interface IdSource {

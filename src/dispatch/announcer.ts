@@ -17,4 +17,10 @@ export type Announcement = Unnumbered<
 export interface Announcer {
   toDriver(driverId: DriverId, announcement: Announcement): void;
   toRider(riderId: RiderId, announcement: Announcement): void;
+  /** Whether the account has a session here, connected or waiting to be resumed. */
+  hasDriver(driverId: DriverId): boolean;
+  hasRider(riderId: RiderId): boolean;
+  /** The account's seat is at another replica now: its session is dropped, and its connection closed with `replaced`. */
+  dropDriver(driverId: DriverId): void;
+  dropRider(riderId: RiderId): void;
 }

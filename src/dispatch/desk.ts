@@ -16,6 +16,17 @@ export type Principal =
   | { readonly role: 'rider'; readonly riderId: RiderId }
   | { readonly role: 'operator'; readonly operatorId: string };
 
+/** Who may hold a session: operators have no messages of their own. */
+export type Member = Exclude<Principal, { role: 'operator' }>;
+
+export interface ConnectPlace {
+  /** H3 name of the zone. */
+  readonly zone: string;
+  readonly url: string | null;
+  /** True when it is this very replica. */
+  readonly isHere: boolean;
+}
+
 export type DriverCommand = Exclude<DriverMessage, { t: 'ping' | 'pings' }>;
 export type RiderCommand = RiderMessage;
 
@@ -36,9 +47,17 @@ export interface Desk {
   driver(driverId: DriverId, command: DriverCommand): Promise<Result<AckBody>>;
   rider(riderId: RiderId, command: RiderCommand): Promise<Result<AckBody>>;
   snapshot(principal: Principal): Promise<Result<Snapshot>>;
+  /**
+   * The account has connected here and has no session yet: takes its seat from whichever replica had it, and answers the
+   * snapshot. For a driver on duty this replica is the host from now on.
+   */
+  seat(member: Member): Promise<Result<Snapshot>>;
+  /** Where clients at a place do best to connect: the zone (for a load balancer to hash on) and its owner's own address, if it has one. */
+  connect(place: Place): Result<ConnectPlace>;
   /** A trip as this principal may see it (rider and driver: their own; operator: any), or `not_found`. */
   trip(principal: Principal, tripId: TripId): Promise<Result<TripView>>;
-  nearby(place: Place, max: number): Result<NearbyDriver[]>;
+  /** A promise where the place's zone is another replica's to know. */
+  nearby(place: Place, max: number): Result<NearbyDriver[]> | Promise<Result<NearbyDriver[]>>;
   /** Operators only: why each match of the trip went as it did, oldest first. */
   explain(principal: Principal, tripId: TripId): Promise<Result<Record<string, unknown>>>;
 }

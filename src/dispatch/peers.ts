@@ -43,6 +43,8 @@ export interface Peers {
   mayMatch(): boolean;
   /** Whether this replica owns the zone, as far as it knows. */
   owns(zone: Zone): boolean;
+  /** Where the zone's owner is reached: null = here, `url` null = the owner has no address of its own. */
+  elsewhere(zone: Zone): { readonly replicaId: ReplicaId; readonly url: string | null } | null;
   /** Requests that wait at the zone's owner, as it last said. */
   openRequestsAt(zone: Zone): number;
   /** Asks the owner of the place's zone. `unavailable` after a time-out, when asked and not owner any more, or out of reach. */
@@ -77,6 +79,7 @@ export const ALONE: Peers = {
   showDriverAt() {},
   mayMatch: () => true,
   owns: () => true,
+  elsewhere: () => null,
   openRequestsAt: () => 0,
   nearby: () => Promise.resolve({ ok: false, code: 'unavailable' }),
   hosted: () => Promise.resolve(new Set()),

@@ -201,6 +201,8 @@ export async function preparePostgres(options: {
       logFile: path.join(dir, 'postgres.log'),
       // "Fast": sessions are ended, nothing committed is lost.
       stopSignal: 'SIGINT',
+      // "Immediate": as a crash, but its many processes end together, which kill -9 on the first of them does not do.
+      crashSignal: 'SIGQUIT',
     },
     async isReady() {
       // The last line of the file says so, when it does.

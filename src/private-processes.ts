@@ -19,6 +19,8 @@ export interface StoreProcess {
   readonly logFile: string;
   /** What ends it in good order. */
   readonly stopSignal: 'SIGINT' | 'SIGTERM';
+  /** What ends it as a crash would: nothing is written any more, the next start has to recover. */
+  readonly crashSignal: 'SIGQUIT' | 'SIGKILL';
 }
 
 /** A port of the loopback interface that nobody listens on. Somebody may be faster: whoever starts on it tries again. */

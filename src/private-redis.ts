@@ -52,6 +52,7 @@ export async function prepareRedis(
       ...user,
       logFile: path.join(dir, 'redis.log'),
       stopSignal: 'SIGTERM',
+      crashSignal: 'SIGKILL',
     },
     isReady: () => answersPing(port, password),
   };

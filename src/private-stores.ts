@@ -34,9 +34,16 @@ export interface PrivateStores {
   readonly dir: string;
   /** The processes, by name (`postgres`, `redis`, and the `keeper` that ends them). */
   readonly pids: Readonly<Record<string, number>>;
+  /**
+   * Ends one of them and starts it again at the same address, PostgreSQL with its data, Redis empty. `crash`: without a
+   * word, as when its machine fails. Resolves when it takes connections again; rejects when it does not within a minute.
+   */
+  readonly restart: (name: StoreName, how: 'orderly' | 'crash') => Promise<void>;
   /** Ends them in good order and, unless the data is kept, removes it. May be called twice. */
   readonly stop: () => Promise<void>;
 }
+
+type StoreName = 'postgres' | 'redis';
 
 /** How private stores are to be started. */
 export interface PrivateStoresOptions {
@@ -45,7 +52,7 @@ export interface PrivateStoresOptions {
   /** A name under which the database's data outlives the run, for one run at a time; without it all is thrown away at the end. */
   readonly keepAs?: string;
   /** Which to start; both by default. */
-  readonly only?: 'postgres' | 'redis';
+  readonly only?: StoreName;
 }
 
 /** PostgreSQL replays its log first when its machine had lost power; this is also the longest that a stop may take. */
@@ -125,7 +132,15 @@ async function launch(options: Launch): Promise<Omit<PrivateStores, 'dir'>> {
     try {
       for (const store of prepared) await ready(clock, keeper, store);
       const urls = { databaseUrl: postgres?.url ?? null, redisUrl: redis?.url ?? null };
-      return { ...urls, pids: keeper.pids, stop: () => keeper.stop() };
+      const restart = async (name: StoreName, how: 'orderly' | 'crash'): Promise<void> => {
+        const store = prepared.find((one) => one.process.name === name);
+        assert(store !== undefined, `a private ${name} was not asked for`);
+        await keeper.end(name, how === 'crash' ? store.process.crashSignal : store.process.stopSignal);
+        if (name === 'postgres') await removePidFile(dir);
+        await keeper.begin(name);
+        await ready(clock, keeper, store);
+      };
+      return { ...urls, pids: keeper.pids, restart, stop: () => keeper.stop() };
     } catch (cause) {
       await keeper.stop();
       const mayRetry = cause instanceof PortTaken && attempt < START_ATTEMPTS_MAX;

@@ -6,6 +6,7 @@
  *
  * Usage: node store-keeper.mjs DIR, with one line of JSON on standard input:
  * { processes: [{ name, command, args, env, uid?, gid?, logFile, stopSignal }], removeDir }
+ * and then, for a store that is to be ended and started again, { end: name, signal } and { start: name }.
  * On standard output one line of JSON per event: { started: { name: pid } }, then { exited: name, code, signal }.
  */
 import { spawn } from 'node:child_process';
@@ -17,6 +18,8 @@ const STOP_MS_MAX = 10_000;
 
 const dir = process.argv[2];
 const running = new Map();
+/** How each store is started, by name. */
+const specs = new Map();
 let removeDir = false;
 let stopping = false;
 
@@ -24,7 +27,9 @@ function say(event) {
   process.stdout.write(JSON.stringify(event) + '\n');
 }
 
-function start({ name, command, args, env, uid, gid, logFile, stopSignal }) {
+function start(spec) {
+  const { name, command, args, env, uid, gid, logFile, stopSignal } = spec;
+  specs.set(name, spec);
   const log = openSync(logFile, 'a', 0o600);
   const child = spawn(command, args, { env, uid, gid, cwd: '/', stdio: ['ignore', log, log] });
   if (child.pid !== undefined) running.set(name, { child, stopSignal });
@@ -58,11 +63,24 @@ process.stdout.on('error', stop);
 for (const signal of ['SIGINT', 'SIGHUP']) process.on(signal, () => undefined);
 process.on('SIGTERM', stop);
 
+function sayStarted(names) {
+  const started = names.filter((name) => running.has(name));
+  say({ started: Object.fromEntries(started.map((name) => [name, running.get(name).child.pid])) });
+}
+
+function obey(order) {
+  if (order.processes !== undefined) {
+    removeDir = order.removeDir;
+    for (const one of order.processes) start(one);
+    sayStarted([...specs.keys()]);
+  } else if (order.start !== undefined) {
+    start(specs.get(order.start));
+    sayStarted([order.start]);
+  } else running.get(order.end)?.child.kill(order.signal);
+}
+
 const input = createInterface({ input: process.stdin });
-input.once('line', (line) => {
-  const spec = JSON.parse(line);
-  removeDir = spec.removeDir;
-  for (const one of spec.processes) start(one);
-  say({ started: Object.fromEntries([...running].map(([name, { child }]) => [name, child.pid])) });
+input.on('line', (line) => {
+  if (!stopping) obey(JSON.parse(line));
 });
 input.on('close', stop);

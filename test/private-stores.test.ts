@@ -129,6 +129,25 @@ describe('private stores', () => {
     expect((await readdir(dataDir)).filter((name) => name.startsWith('run-'))).toEqual([]);
   });
 
+  it.each(['orderly', 'crash'] as const)('are restarted at the same address: %s', async (how) => {
+    const stores = await startPrivateStores({ dataDir });
+    const before = { ...stores.pids };
+    await query(stores.databaseUrl, 'CREATE TABLE t AS SELECT 1 AS row');
+    const redis = new Redis(stores.redisUrl ?? '');
+    redis.on('error', () => undefined);
+    await redis.set('key', 'value');
+    await stores.restart('postgres', how);
+    expect(await query(stores.databaseUrl, 'SELECT row FROM t')).toEqual([{ row: 1 }]);
+    await stores.restart('redis', how);
+    expect(await redis.get('key')).toBe(null);
+    redis.disconnect();
+    expect(stores.pids['postgres']).not.toBe(before['postgres']);
+    expect(stores.pids['redis']).not.toBe(before['redis']);
+    expect(stores.pids['keeper']).toBe(before['keeper']);
+    await stores.stop();
+    await allGone(stores);
+  });
+
   it('want their password', async () => {
     const stores = await startPrivateStores({ dataDir });
     const database = new URL(stores.databaseUrl ?? '');

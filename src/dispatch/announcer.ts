@@ -6,13 +6,13 @@ type Unnumbered<M> = M extends { seq: number } ? Omit<M, 'seq'> : M;
 
 /** What the engine tells an account without being asked. */
 export type Announcement = Unnumbered<
-  Extract<ServerMessage, { t: 'offer' | 'offer_closed' | 'trip' | 'driver_at' | 'duty' }>
+  Extract<ServerMessage, { t: 'offer' | 'offer_closed' | 'trip' | 'driver_at' | 'duty' | 'move' }>
 >;
 
 /**
  * Tells accounts what has happened, after it was stored (R6). At most once and in order per account; an account that is
- * not connected gets it on resuming, or finds it in its snapshot. `driver_at` is a hint: only the newest is worth sending,
- * and it is dropped for who is not connected or reads too slowly. Never throws, never waits.
+ * not connected gets it on resuming, or finds it in its snapshot. `driver_at` and `move` are hints: of the first only the newest
+ * is worth sending, and both are dropped for who is not connected or reads too slowly. Never throws, never waits.
  */
 export interface Announcer {
   toDriver(driverId: DriverId, announcement: Announcement): void;

@@ -1,5 +1,5 @@
 import type { Announcement } from '../dispatch/announcer.ts';
-import type { Principal } from '../dispatch/desk.ts';
+import type { Member } from '../dispatch/desk.ts';
 import type { Result } from '../domain/rejection.ts';
 import type { CloseReason } from '../protocol/close-codes.ts';
 import type { ServerMessage, Snapshot } from '../protocol/messages.ts';
@@ -19,11 +19,10 @@ export interface ResumePoint {
   readonly seq: number;
 }
 
-/** Who may hold a session: operators have no messages of their own. */
-export type Member = Exclude<Principal, { role: 'operator' }>;
-
 /** What all sessions share. */
 export interface SessionContext {
+  /** Takes the account's seat from whichever replica had it, and answers the snapshot. Never rejects. */
+  readonly takeSeat: (member: Member) => Promise<Result<Snapshot>>;
   /** Never rejects. */
   readonly loadSnapshot: (member: Member) => Promise<Result<Snapshot>>;
   readonly serverNowMs: () => number;
@@ -35,12 +34,14 @@ export interface SessionContext {
 type DriverAt = Extract<Announcement, { t: 'driver_at' }>;
 type Numbered = Extract<ServerMessage, { seq: number; t: 'offer' | 'offer_closed' | 'trip' | 'duty' }>;
 
+type Hint = Extract<Announcement, { t: 'move' }>;
+
 /** Snapshots loaded in vain, because more was announced meanwhile than the outbox holds, before the client is sent off. */
 const SNAPSHOT_LOADS_MAX = 3;
 
 /**
- * What one account is told, in order, over connections that come and go. Every message but `driver_at` gets the next
- * number; the last `outboxMax` are kept. A connection joins and is welcomed once, with its own past (resumed) or with a
+ * What one account is told, in order, over connections that come and go. Every message but the hints (`driver_at`, `move`) gets
+ * the next number; the last `outboxMax` are kept. A connection joins and is welcomed once, with its own past (resumed) or with a
  * snapshot; until then nothing else is sent to it, and what is announced meanwhile waits in the outbox. So a client sees
  * `welcome`, then every number after `welcome.seq` without a gap.
  */
@@ -55,6 +56,8 @@ export class Session {
   private line: Line | null = null;
   /** The line has had its welcome. */
   private welcomed = false;
+  /** The account's seat has been taken: from then on a snapshot is only read. */
+  private isSeated = false;
   /** The newest place of the driver that the reader was not ready for; one is enough, a rider has one active trip (R2). */
   private latestAt: DriverAt | null = null;
 
@@ -66,6 +69,7 @@ export class Session {
 
   announce(announcement: Announcement): void {
     if (announcement.t === 'driver_at') return this.announceDriverAt(announcement);
+    if (announcement.t === 'move') return this.announceMove(announcement);
     this.seq += 1;
     const message: Numbered = { ...announcement, seq: this.seq };
     this.outbox ??= [];
@@ -79,6 +83,11 @@ export class Session {
     if (this.welcomed && !this.line.isCongested()) return this.line.send(message);
     if (this.latestAt !== null) this.context.counters.driverAtCoalesced += 1;
     this.latestAt = message;
+  }
+
+  /** Whoever is not ready for it now is asked another time. */
+  private announceMove(message: Hint): void {
+    if (this.welcomed && this.line !== null && !this.line.isCongested()) this.line.send(message);
   }
 
   /**
@@ -99,7 +108,7 @@ export class Session {
     for (let load = 0; load < SNAPSHOT_LOADS_MAX; load++) {
       // Taken before the loading: what is announced from here on may or may not be in the snapshot, and is sent as well.
       const since = this.seq;
-      const loaded = await this.context.loadSnapshot(this.member);
+      const loaded = await this.load();
       if (this.line !== line) return false;
       if (!loaded.ok) return this.refuse(line, 'unavailable');
       if (this.holdsAllAfter(since)) return this.welcome(line, since, loaded.value);
@@ -116,12 +125,28 @@ export class Session {
     return true;
   }
 
+  /** Ends the session: a line still open, welcomed or not, is closed with `replaced`. Nothing may join it any more. */
+  drop(): void {
+    const { line } = this;
+    this.line = null;
+    this.welcomed = false;
+    this.latestAt = null;
+    line?.close('replaced');
+  }
+
   /** The reader of `line` has caught up. */
   drained(line: Line): void {
     const message = this.latestAt;
     if (this.line !== line || !this.welcomed || message === null) return;
     this.latestAt = null;
     line.send(message);
+  }
+
+  private async load(): Promise<Result<Snapshot>> {
+    if (this.isSeated) return this.context.loadSnapshot(this.member);
+    const loaded = await this.context.takeSeat(this.member);
+    if (loaded.ok) this.isSeated = true;
+    return loaded;
   }
 
   private canResume(from: ResumePoint): boolean {

@@ -1,15 +1,15 @@
 import type { Announcement, Announcer } from '../dispatch/announcer.ts';
-import type { Desk } from '../dispatch/desk.ts';
+import type { Desk, Member } from '../dispatch/desk.ts';
 import type { DriverId, RiderId } from '../domain/ids.ts';
 import { rejected, type Result } from '../domain/rejection.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { Snapshot } from '../protocol/messages.ts';
 import type { GatewayCounters } from './counters.ts';
 import type { GatewayLimits } from './limits.ts';
-import { type Line, type Member, type ResumePoint, Session, type SessionContext } from './session.ts';
+import { type Line, type ResumePoint, Session, type SessionContext } from './session.ts';
 
 export interface SessionsOptions {
-  readonly desk: Pick<Desk, 'snapshot'>;
+  readonly desk: Pick<Desk, 'seat' | 'snapshot'>;
   readonly clock: Clock;
   /** New for each start of the process: an epoch of an earlier one must not seem to be known. */
   readonly epochPrefix: string;
@@ -45,7 +45,8 @@ export class Sessions implements Announcer {
     const { clock, limits, counters } = options;
     this.options = options;
     this.context = {
-      loadSnapshot: (member) => this.loadSnapshot(member),
+      takeSeat: (member) => this.load(() => options.desk.seat(member)),
+      loadSnapshot: (member) => this.load(() => options.desk.snapshot(member)),
       serverNowMs: () => clock.nowMs(),
       heartbeatS: limits.idleTimeoutS,
       outboxMax: limits.outboxMax,
@@ -60,6 +61,22 @@ export class Sessions implements Announcer {
 
   toRider(riderId: RiderId, announcement: Announcement): void {
     this.riders.get(riderId)?.announce(announcement);
+  }
+
+  hasDriver(driverId: DriverId): boolean {
+    return this.drivers.has(driverId);
+  }
+
+  hasRider(riderId: RiderId): boolean {
+    return this.riders.has(riderId);
+  }
+
+  dropDriver(driverId: DriverId): void {
+    this.drop(this.drivers.get(driverId));
+  }
+
+  dropRider(riderId: RiderId): void {
+    this.drop(this.riders.get(riderId));
   }
 
   /** Seats a connection of `member`; see Session.join for what it is sent. */
@@ -88,13 +105,21 @@ export class Sessions implements Announcer {
     this.sweeper.cancel();
   }
 
-  private async loadSnapshot(member: Member): Promise<Result<Snapshot>> {
+  private async load(ask: () => Promise<Result<Snapshot>>): Promise<Result<Snapshot>> {
     try {
-      return await this.options.desk.snapshot(member);
+      return await ask();
     } catch (error) {
       this.options.onError(error);
       return rejected('unavailable');
     }
+  }
+
+  /** Forgotten before its line hears of it: whoever connects from here on gets a session of its own, by a seat of its own. */
+  private drop(session: Session | undefined): void {
+    if (session === undefined) return;
+    this.forget(session);
+    this.options.counters.sessions = this.drivers.size + this.riders.size;
+    session.drop();
   }
 
   private bound(): void {

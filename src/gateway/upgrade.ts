@@ -1,10 +1,11 @@
 import type uWS from 'uWebSockets.js';
+import type { Member } from '../dispatch/desk.ts';
 import type { Result } from '../domain/rejection.ts';
 import { clientAddress } from '../lib/client-address.ts';
 import { type Encoding, ENCODINGS, SUBPROTOCOLS } from '../protocol/codec.ts';
 import type { Auth, Identity } from './auth.ts';
 import type { UpgradeRefusal } from './counters.ts';
-import type { Member, ResumePoint } from './session.ts';
+import type { ResumePoint } from './session.ts';
 
 /** What a request for a socket asks, read at once: uWebSockets.js takes the request back. */
 export interface UpgradeRequest {
@@ -33,6 +34,7 @@ const STATUS: Readonly<Record<UpgradeRefusal, string>> = {
   connections: '503 Service Unavailable',
   connections_per_ip: '429 Too Many Requests',
   draining: '503 Service Unavailable',
+  overloaded: '503 Service Unavailable',
 };
 
 export function readUpgrade(

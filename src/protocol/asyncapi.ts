@@ -7,7 +7,7 @@ import { REJECTIONS } from '../domain/rejection.ts';
 const CHANNEL = '#/channels/socket';
 
 /** Types that only one role is sent; the others go to both. */
-const TO_DRIVERS_ONLY = ['offer', 'offer_closed', 'duty'];
+const TO_DRIVERS_ONLY = ['offer', 'offer_closed', 'duty', 'move'];
 const TO_RIDERS_ONLY = ['driver_at'];
 
 /** The socket's half of the contract as an AsyncAPI 3.0 document; the same on every run. */
@@ -73,6 +73,10 @@ function upgradeBinding(): JsonObject {
       type: 'object',
       properties: {
         token: { type: 'string', description: 'the token, where a header cannot be set (browsers)' },
+        zone: {
+          type: 'string',
+          description: 'as GET /v1/connect or `move` named it; for load balancers, not read here',
+        },
         epoch: { type: 'string', description: 'resume: the epoch of the last welcome' },
         seq: { type: 'integer', minimum: 0, description: 'resume: the last number seen in that epoch' },
       },

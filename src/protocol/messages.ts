@@ -200,7 +200,7 @@ const Seq = Type.Integer({
   description: 'rises by one per session epoch; resume with the last one seen',
 });
 
-/** What the server sends. Those with `seq` are kept for resuming; `driver_at` is not (the next one replaces it). */
+/** What the server sends. Those with `seq` are kept for resuming; the hints `driver_at` and `move` are not. */
 export const SERVER_MESSAGES = {
   welcome: message(
     'welcome',
@@ -262,6 +262,19 @@ export const SERVER_MESSAGES = {
     'duty',
     { seq: Seq, status: oneOf(DRIVER_STATUSES, 'the driver’s duty now') },
     'duty changed by the server',
+  ),
+  move: message(
+    'move',
+    {
+      url: Maybe(
+        text(
+          255,
+          'base URL of the replica that does best, e.g. wss://r1.example.com; null: use the address you came by',
+        ),
+      ),
+      zone: text(16, 'your zone: append ?zone= to the socket’s address, for a load balancer to go by'),
+    },
+    'a hint: another replica serves your zone. Connect there when it suits you; this connection serves you all the same',
   ),
 } as const;
 

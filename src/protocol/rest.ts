@@ -14,6 +14,17 @@ import {
 const RideSchema = Type.Object(RideFields, { $id: 'Ride', description: 'what a rider asks for' });
 const CancelSchema = Type.Object({ reason: ReasonSchema }, { $id: 'Cancel' });
 const NearbySchema = Type.Object({ drivers: Type.Array(NearbyDriverSchema) }, { $id: 'Nearby' });
+const ConnectSchema = Type.Object(
+  {
+    url: Type.Union([Type.String(), Type.Null()], {
+      description:
+        'base URL of the replica that serves the place, e.g. wss://r1.example.com; null: use the address this was asked at',
+    }),
+    zone: Type.String({ description: 'append ?zone= to the socket’s address, for a load balancer to go by' }),
+    here: Type.Boolean({ description: 'true when the replica that answers is the one' }),
+  },
+  { $id: 'Connect', description: 'open url + /v1/socket?zone=ZONE' },
+);
 const ExplanationSchema = Type.Object(
   {},
   {
@@ -75,6 +86,10 @@ interface Operation {
   readonly answer: TSchema;
 }
 
+const PlaceQuery = {
+  lat: Type.Number({ minimum: -90, maximum: 90 }),
+  lng: Type.Number({ minimum: -180, maximum: 180 }),
+};
 const ALL: readonly RestRole[] = ['driver', 'rider', 'operator'];
 
 /** Every operation; each is the twin of a command on the socket. */
@@ -116,15 +131,22 @@ export const OPERATIONS = {
     status: 200,
     answer: QuoteSchema,
   },
+  connect: {
+    method: 'get',
+    path: '/v1/connect',
+    summary:
+      'Where an app at a place does best to open its socket. Every replica serves everybody; this one saves a hop.',
+    roles: ['driver', 'rider'],
+    query: PlaceQuery,
+    status: 200,
+    answer: ConnectSchema,
+  },
   nearby: {
     method: 'get',
     path: '/v1/nearby',
     summary: 'Free drivers around a place, nearest first.',
     roles: ALL,
-    query: {
-      lat: Type.Number({ minimum: -90, maximum: 90 }),
-      lng: Type.Number({ minimum: -180, maximum: 180 }),
-    },
+    query: PlaceQuery,
     status: 200,
     answer: NearbySchema,
   },

@@ -92,6 +92,8 @@ export const SERVER_EXAMPLES: readonly ServerMessage[] = [
   { t: 'trip', seq: 3, trip },
   { t: 'driver_at', tripId: TRIP_ID, place: { lat: 37.771, lng: -122.423 }, headingDeg: null, etaS: 139.5 },
   { t: 'duty', seq: 4, status: 'available' },
+  { t: 'move', url: 'wss://r1.example.com', zone: '862830827ffffff' },
+  { t: 'move', url: null, zone: '862830827ffffff' },
 ];
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');

@@ -48,14 +48,22 @@ export function createHandlers(desk: Desk, nearbyMax: number): Readonly<Record<O
       assert(answer.value.quote !== undefined, 'an accepted quote carries it');
       return accepted(answer.value.quote);
     },
-    nearby: ({ query }) => {
-      const drivers = desk.nearby({ lat: query.lat!, lng: query.lng! }, nearbyMax);
+    connect: ({ query }) => {
+      const place = desk.connect(placeOf(query));
+      if (!place.ok) return place;
+      const { url, zone, isHere } = place.value;
+      return accepted({ url, zone, here: isHere });
+    },
+    nearby: async ({ query }) => {
+      const drivers = await desk.nearby(placeOf(query), nearbyMax);
       return drivers.ok ? accepted({ drivers: drivers.value }) : drivers;
     },
     explainTrip: ({ principal, tripId }) =>
       uuid.test(tripId) ? desk.explain(principal, tripId as TripId) : notATrip,
   };
 }
+
+const placeOf = (query: Call['query']) => ({ lat: query.lat!, lng: query.lng! });
 
 function tripOf(answer: Result<AckBody>): Result<unknown> {
   if (!answer.ok) return answer;

@@ -1,4 +1,12 @@
-import type { AckBody, Desk, DriverCommand, Principal, RiderCommand } from '../../src/dispatch/desk.ts';
+import type {
+  AckBody,
+  ConnectPlace,
+  Desk,
+  DriverCommand,
+  Member,
+  Principal,
+  RiderCommand,
+} from '../../src/dispatch/desk.ts';
 import type { DriverId, RiderId, TripId } from '../../src/domain/ids.ts';
 import type { Place } from '../../src/domain/place.ts';
 import { accepted, rejected, type Result } from '../../src/domain/rejection.ts';
@@ -95,6 +103,22 @@ export class RecordingDesk implements Desk {
       default:
         return accepted({});
     }
+  }
+
+  /** Accounts whose seat was taken, in order. */
+  readonly seated: string[] = [];
+
+  async seat(member: Member): Promise<Result<Snapshot>> {
+    this.seated.push(member.role === 'driver' ? member.driverId : member.riderId);
+    return this.snapshot();
+  }
+
+  /** North of 60 degrees there is no service; east of -122 it is another replica's. */
+  connect(place: Place): Result<ConnectPlace> {
+    this.calls += 1;
+    if (place.lat > 60) return rejected('outside_area');
+    const isHere = place.lng <= -122;
+    return accepted({ zone: '862830827ffffff', url: isHere ? null : 'ws://127.0.0.1:9', isHere });
   }
 
   async snapshot(): Promise<Result<Snapshot>> {

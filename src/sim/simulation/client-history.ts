@@ -1,6 +1,6 @@
 import { isFinal } from '../../domain/trip.ts';
 import type { OfferView, ServerMessage, Snapshot, TripView } from '../../protocol/messages.ts';
-import type { Member } from '../../gateway/session.ts';
+import type { Member } from '../../dispatch/desk.ts';
 import { accountOf } from '../../gateway/sessions.ts';
 import type { AppMessage } from '../virtual/network.ts';
 

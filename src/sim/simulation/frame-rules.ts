@@ -1,4 +1,4 @@
-import type { Member } from '../../gateway/session.ts';
+import type { Member } from '../../dispatch/desk.ts';
 import { accountOf } from '../../gateway/sessions.ts';
 import type { TripId } from '../../domain/ids.ts';
 import type { OfferView, ServerMessage, Snapshot, TripView } from '../../protocol/messages.ts';

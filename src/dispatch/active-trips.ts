@@ -1,4 +1,4 @@
-import type { DriverId, TripId } from '../domain/ids.ts';
+import type { DriverId, ReplicaId, TripId } from '../domain/ids.ts';
 import { hasDriver, type Trip } from '../domain/trip.ts';
 import type { DriverIndex } from '../geo/driver-index.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -6,6 +6,8 @@ import type { Log } from '../lib/log.ts';
 import type { PathPoint, TripStore } from '../store/trip-store.ts';
 import type { Announcer } from './announcer.ts';
 import { LatestTrips } from './latest-trips.ts';
+import type { DriverAt, Peers } from './peers.ts';
+import type { Seats } from './seats.ts';
 import type { TripViews } from './trip-view.ts';
 
 /** Points waiting to be stored; at this many the oldest are dropped, which costs a path detail and no money beyond metres. */
@@ -18,6 +20,8 @@ const FANOUT_MS = 1_000;
 interface ActiveTrip {
   trip: Trip;
   toldMs: number;
+  /** The replica of the trip's rider, where that has asked to be shown the driver. */
+  follower: ReplicaId | null;
 }
 
 export interface ActiveTripsOptions {
@@ -25,12 +29,14 @@ export interface ActiveTripsOptions {
   readonly index: DriverIndex;
   readonly announcer: Announcer;
   readonly views: TripViews;
+  readonly seats: Pick<Seats, 'hasDriver'>;
+  readonly peers: Pick<Peers, 'showDriverAt'>;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 /**
- * The trips under way of drivers served here: what their pings mean. Riders see the driver move, and with the rider aboard
+ * The trips under way of drivers seated here: what their pings mean. Riders see the driver move, and with the rider aboard
  * each fix becomes a point of the path, stored in batches.
  */
 export class ActiveTrips {
@@ -58,10 +64,23 @@ export class ActiveTrips {
   /** Takes note of how a trip stands; what is older than the driver's newest is ignored. */
   update(trip: Trip): void {
     const { driverId } = trip;
-    if (driverId === null || this.latest.note(driverId, trip) === 'older') return;
-    const toldMs = this.byDriver.get(driverId)?.toldMs ?? 0;
-    if (hasDriver(trip.status)) this.byDriver.set(driverId, { trip, toldMs });
+    if (driverId === null || !this.options.seats.hasDriver(driverId)) return;
+    if (this.latest.note(driverId, trip) === 'older') return;
+    const before = this.byDriver.get(driverId);
+    const follower = before?.trip.tripId === trip.tripId ? before.follower : null;
+    if (hasDriver(trip.status)) this.byDriver.set(driverId, { trip, toldMs: before?.toldMs ?? 0, follower });
     else this.byDriver.delete(driverId);
+  }
+
+  /** Another replica has the rider of this trip, and wants to know where the driver is. */
+  follow(driverId: DriverId, tripId: TripId, follower: ReplicaId): void {
+    const active = this.byDriver.get(driverId);
+    if (active?.trip.tripId === tripId) active.follower = follower;
+  }
+
+  /** The driver is another replica's now; what has been gathered of the path is stored at once, the rest comes in there. */
+  letGo(driverId: DriverId): void {
+    if (this.byDriver.delete(driverId)) void this.flush();
   }
 
   /** The driver gave the trip up, which has none now. */
@@ -85,13 +104,15 @@ export class ActiveTrips {
     const place = { lat: fix.lat, lng: fix.lng };
     const slot = this.options.index.slotOf(driverId);
     const headingDeg = slot < 0 ? NaN : this.options.index.columns.headingDeg[slot]!;
-    this.options.announcer.toRider(trip.riderId, {
+    const message: DriverAt = {
       t: 'driver_at',
       tripId: trip.tripId,
       place,
       headingDeg: Number.isNaN(headingDeg) ? null : headingDeg,
       etaS: trip.status === 'at_pickup' ? 0 : this.options.views.etaS(trip, place),
-    });
+    };
+    if (active.follower !== null) this.options.peers.showDriverAt(active.follower, trip.riderId, message);
+    this.options.announcer.toRider(trip.riderId, message);
   }
 
   private addPoint(

@@ -7,7 +7,10 @@ import { createDispatchState } from './dispatch-state.ts';
 import type { DispatchMeter } from './dispatch-meter.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Doubts } from './doubts.ts';
-import type { Engine, ServedMarket } from './engine.ts';
+import { publish, type Engine, type ServedMarket } from './engine.ts';
+import { FollowedDrivers } from './followed-drivers.ts';
+import { SeatedTrips } from './seated-trips.ts';
+import { Seats } from './seats.ts';
 import { TripViews } from './trip-view.ts';
 
 /** Five wrong PINs at once, then one a minute: all of them would take a week. */
@@ -17,7 +20,7 @@ const PIN_TRIPS_MAX = 10_000;
 
 export interface EngineOptions extends Pick<
   Engine,
-  'store' | 'index' | 'ingest' | 'announcer' | 'clock' | 'ids' | 'log' | 'limits'
+  'store' | 'index' | 'ingest' | 'announcer' | 'clock' | 'ids' | 'log' | 'limits' | 'peers'
 > {
   readonly markets: readonly Market[];
   readonly claims: Claims;
@@ -28,26 +31,33 @@ export interface EngineOptions extends Pick<
 
 /** Puts an engine together from its stores; nothing runs until `takeUp` and the dispatchers' `start`. */
 export function createEngine(options: EngineOptions): Engine {
-  const { store, index, announcer, clock, ids, log, limits } = options;
+  const { store, index, ingest, announcer, clock, ids, log, limits, peers } = options;
   const etas = new Map(
     options.markets.map((market) => [
       market.marketId,
       createStraightLineEta(market.driveSpeed, market.timeZone),
     ]),
   );
-  const views = new TripViews({ index, announcer, clock, etas });
-  const active = new ActiveTrips({ store, index, announcer, views, clock, log });
+  const seats = new Seats();
+  const seatedTrips = new SeatedTrips(announcer);
+  const followed = new FollowedDrivers({ announcer, seats, peers, clock });
+  const views = new TripViews({ index, followed, announcer, clock, etas });
+  const active = new ActiveTrips({ store, index, announcer, views, seats, peers, clock, log });
   const doubts = new Doubts({ store, clock });
   const serve = (market: Market): ServedMarket => {
     const eta = etas.get(market.marketId)!;
     const state = createDispatchState({ market, index, eta, ids, staleMs: limits.staleMs });
-    const dispatcher = new Dispatcher({ ...options, state, views, doubts });
+    const dispatcher = new Dispatcher({
+      ...options,
+      state,
+      doubts,
+      publish: (news) => publish(engine, news),
+    });
     return { market, eta, dispatcher };
   };
   const markets = new Map(options.markets.map((market) => [market.marketId, serve(market)]));
-  const { ingest } = options;
   const pinTries = new KeyedBuckets(PIN_TRIES, PIN_TRIPS_MAX);
-  return {
+  const engine: Engine = {
     markets,
     store,
     index,
@@ -56,10 +66,15 @@ export function createEngine(options: EngineOptions): Engine {
     doubts,
     pinTries,
     views,
+    peers,
+    seats,
+    seatedTrips,
+    followed,
     announcer,
     clock,
     ids,
     log,
     limits,
   };
+  return engine;
 }

@@ -1,3 +1,4 @@
+import type { Zone } from '../domain/cell.ts';
 import type { DriverStatus } from '../domain/driver-state.ts';
 import type { DriverId, OfferId, TripId } from '../domain/ids.ts';
 import type { Offer } from '../domain/offer.ts';
@@ -25,12 +26,23 @@ export type DispatchInput =
   | { readonly kind: 'offer_refused'; readonly offerId: OfferId; readonly why: OfferRefusal }
   /** The offer is over, by answer, time or withdrawal. */
   | { readonly kind: 'offer_closed'; readonly offer: Offer }
+  /** Another replica has offered this driver a trip: until the offer is over the driver is not free here either. */
+  | { readonly kind: 'offered_elsewhere'; readonly offer: Offer }
   /** The end of an offer could not be stored: the next tick tries again. */
   | { readonly kind: 'closing_failed'; readonly offerId: OfferId }
   /** Expiry was refused or could not be stored: the request goes on. */
   | { readonly kind: 'expiry_failed'; readonly tripId: TripId }
   | { readonly kind: 'driver_on_duty'; readonly driverId: DriverId; readonly vehicle: Vehicle }
   | { readonly kind: 'driver_off_duty'; readonly driverId: DriverId }
+  /** The driver has connected to another replica, which will tell of them from now on. */
+  | { readonly kind: 'driver_left'; readonly driverId: DriverId }
+  /** How the replica that has the driver sees them; `free` as `dropoff` below. */
+  | {
+      readonly kind: 'driver_seen';
+      readonly driverId: DriverId;
+      readonly status: DriverStatus;
+      readonly free: Place | null;
+    }
   /** How a trip stands, or stood when it let go of the driver; `dropoff` is where the driver will be free, once on the way there. */
   | {
       readonly kind: 'driver_status';
@@ -40,6 +52,8 @@ export type DispatchInput =
       /** Tells old news from new, whatever order they come in; absent = known to be news. */
       readonly mark?: TripMark;
     }
+  /** The zones matched here from now on; requests of others are forgotten, whoever owns them finds them in the store. */
+  | { readonly kind: 'zones_owned'; readonly zones: ReadonlySet<Zone> }
   /** Run the matcher. */
   | { readonly kind: 'tick' };
 

@@ -1,3 +1,4 @@
+import type { Zone } from '../domain/cell.ts';
 import type { DriverId, IdSource, OfferId, TripId } from '../domain/ids.ts';
 import type { Market } from '../domain/market.ts';
 import type { Trip } from '../domain/trip.ts';
@@ -15,8 +16,8 @@ export interface OpenRequest extends MatchRequest {
   readonly trip: Trip;
   readonly excluded: Set<DriverId>;
   radiusM: number;
-  /** H3 name of the pickup's zone, for metrics. */
-  readonly zone: string;
+  /** Of the pickup. */
+  readonly zone: Zone;
   readonly sinceMs: number;
   readonly offers: Set<OfferId>;
   /** Expiry is being stored: no more offers. */
@@ -35,13 +36,23 @@ export interface OpenOffer {
   phase: 'opening' | 'live' | 'closing';
 }
 
+/** A live offer that another replica has made. */
+export interface ForeignOffer {
+  readonly offerId: OfferId;
+  readonly expiresMs: number;
+}
+
 /** All that a market's dispatcher knows; changed by `step` alone, but for the drivers' places in the index. */
 export interface DispatchState {
   readonly market: Market;
   readonly index: DriverIndex;
   readonly ids: IdSource;
+  /** Requests elsewhere are another replica's; null = all zones are matched here. */
+  zones: ReadonlySet<Zone> | null;
   readonly requests: Map<TripId, OpenRequest>;
   readonly offers: Map<OfferId, OpenOffer>;
+  /** One a driver at most; forgotten a while after the offer's time, should nobody tell of its end. */
+  readonly foreignOffers: Map<DriverId, ForeignOffer>;
   /** Until when a driver is left alone after a lost claim; emptied as time passes. */
   readonly contested: Map<DriverId, number>;
   /** The newest word on each driver's trips: older ones change nothing. */
@@ -70,8 +81,10 @@ export function createDispatchState(options: DispatchStateOptions): DispatchStat
     market,
     index,
     ids,
+    zones: null,
     requests: new Map(),
     offers: new Map(),
+    foreignOffers: new Map(),
     contested,
     latestTrips: new LatestTrips(index.driversMax),
     acceptance,

@@ -1,17 +1,18 @@
+import { cellName, type Zone } from '../domain/cell.ts';
 import type { DriverId, TripId } from '../domain/ids.ts';
 import type { Offer } from '../domain/offer.ts';
+import type { Trip } from '../domain/trip.ts';
 import type { Claims } from '../geo/claims.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { OfferClosing, OfferOpening, TripStore } from '../store/trip-store.ts';
-import type { Announcer } from './announcer.ts';
 import { statusInput, type DispatchInput, type OfferRefusal } from './dispatch-input.ts';
 import type { DispatchMeter } from './dispatch-meter.ts';
 import type { DispatchState } from './dispatch-state.ts';
 import type { Doubts } from './doubts.ts';
 import type { Effect } from './effect.ts';
-import { step } from './step.ts';
-import { offerView, type TripViews } from './trip-view.ts';
+import type { News, Peers } from './peers.ts';
+import { isOurs, step } from './step.ts';
 
 type OpenOfferEffect = Extract<Effect, { kind: 'open_offer' }>;
 type AnnounceEffect = Extract<Effect, { kind: 'announce_offer' }>;
@@ -27,8 +28,9 @@ export interface DispatcherOptions {
   readonly state: DispatchState;
   readonly store: TripStore;
   readonly claims: Claims;
-  readonly announcer: Announcer;
-  readonly views: TripViews;
+  readonly peers: Pick<Peers, 'mayMatch'>;
+  /** What has been stored is learnt here and told to the other replicas (R6). */
+  readonly publish: (news: News) => void;
   readonly doubts: Doubts;
   readonly clock: Clock;
   /** Wall milliseconds, for durations alone. */
@@ -59,6 +61,11 @@ export class Dispatcher {
   input(...inputs: DispatchInput[]): void {
     for (const input of inputs) if (input.kind === 'request_closed') this.askedAtMs.delete(input.tripId);
     this.perform(step(this.state, inputs, this.options.clock.nowMs()));
+  }
+
+  /** True for a trip that is matched here, by its pickup's zone. */
+  isOurs(trip: Trip): boolean {
+    return isOurs(this.state, trip);
   }
 
   /** Starts the clock on a request's first offer. */
@@ -96,10 +103,11 @@ export class Dispatcher {
     const { stopwatchMs, meter } = this.options;
     const startedMs = stopwatchMs();
     // Whatever the batch, most of the loop's time belongs to pings and commands: a long tick puts the next one off.
-    if (startedMs < this.restsUntilMs) return;
+    if (startedMs < this.restsUntilMs || !this.options.peers.mayMatch()) return;
     this.input({ kind: 'tick' });
-    const zones = new Map<string, number>();
-    for (const { zone } of this.state.requests.values()) zones.set(zone, (zones.get(zone) ?? 0) + 1);
+    const waiting = new Map<Zone, number>();
+    for (const { zone } of this.state.requests.values()) waiting.set(zone, (waiting.get(zone) ?? 0) + 1);
+    const zones = new Map([...waiting].map(([zone, count]) => [cellName(zone), count]));
     const durationMs = stopwatchMs() - startedMs;
     this.restsUntilMs = startedMs + durationMs * TICK_REST;
     meter.ticked({ durationMs, openRequests: this.state.requests.size, zones });
@@ -153,6 +161,8 @@ export class Dispatcher {
     try {
       const ttlMs = this.state.market.match.offerTtlMs + CLAIM_SLACK_MS;
       const claimed = await claims.claim(effects.map(({ offer }) => ({ ...offer, ttlMs })));
+      // This process may have been stopped for long in between: others own its zones now.
+      if (!this.options.peers.mayMatch()) return await this.standDown(effects);
       const lost = effects.filter((_, i) => claimed[i] !== true);
       won = effects.filter((_, i) => claimed[i] === true);
       if (lost.length > 0) this.refuse(lost, 'claim_lost');
@@ -168,6 +178,11 @@ export class Dispatcher {
       return;
     }
     await this.record(won);
+  }
+
+  private async standDown(effects: readonly OpenOfferEffect[]): Promise<void> {
+    this.refuse(effects, 'claim_lost');
+    await this.release(effects.map(({ offer }) => offer));
   }
 
   /** By itself: an offer that is stored and told is not taken back because its reasons could not be kept. */
@@ -195,9 +210,9 @@ export class Dispatcher {
   private async closeOffers(closings: readonly OfferClosing[]): Promise<void> {
     try {
       const closed = await this.options.store.closeOffers(closings);
-      this.input(...closed.map((offer) => ({ kind: 'offer_closed' as const, offer })));
+      if (closed.length > 0) this.options.publish({ kind: 'offers_closed', offers: closed });
+      this.countClosed(closed);
       for (const offer of closed) {
-        this.announceClosed(offer);
         // The driver was faster, and nobody has said so: the answer to the acceptance is late or lost.
         const { tripId, driverId } = offer;
         if (offer.status === 'accepted') this.options.doubts.add({ tripId, driverId });
@@ -208,16 +223,13 @@ export class Dispatcher {
     }
   }
 
-  /** Tells the driver that an offer is gone, unless the driver's own answer ended it. */
-  announceClosed(offer: Offer): void {
-    const { meter, announcer } = this.options;
-    if (offer.status !== 'live') meter.counted(`offer_${offer.status}`, 1);
-    if (offer.status !== 'timed_out' && offer.status !== 'withdrawn') return;
-    announcer.toDriver(offer.driverId, { t: 'offer_closed', offerId: offer.offerId, reason: offer.status });
+  /** For metrics: once, where the end was stored. */
+  countClosed(offers: readonly Offer[]): void {
+    for (const { status } of offers) if (status !== 'live') this.options.meter.counted(`offer_${status}`, 1);
   }
 
   private async expire(effect: Extract<Effect, { kind: 'expire_trip' }>): Promise<void> {
-    const { store, clock, views, meter } = this.options;
+    const { store, clock, publish, meter } = this.options;
     const { tripId, explanation } = effect;
     try {
       const result = await store.execute({
@@ -234,7 +246,7 @@ export class Dispatcher {
       // It has ended or found its driver by another way: perhaps by an expiry whose answer was lost.
       if (!result.ok) return this.options.doubts.add({ tripId, driverId: null });
       meter.counted('trip_expired', 1);
-      views.announceTrip(result.value.trip);
+      publish({ kind: 'trip_changed', change: result.value, driverId: null });
       if (explanation !== null)
         await store.recordDecisions([{ tripId, atMs: clock.nowMs(), body: { ...explanation } }]);
     } catch (error) {
@@ -244,8 +256,8 @@ export class Dispatcher {
   }
 
   private announceOffer({ offer, trip, isFirst, hadDriverAtOnce }: AnnounceEffect): void {
-    const { announcer, stopwatchMs, meter, log } = this.options;
-    announcer.toDriver(offer.driverId, { t: 'offer', offer: offerView(offer, trip) });
+    const { publish, stopwatchMs, meter, log } = this.options;
+    publish({ kind: 'offer_opened', offer, trip });
     log.debug({ tripId: trip.tripId, driverId: offer.driverId, etaS: offer.etaS }, 'offered');
     const askedMs = this.askedAtMs.get(trip.tripId);
     if (!isFirst || askedMs === undefined) return;

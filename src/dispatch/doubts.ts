@@ -4,7 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { TripStore } from '../store/trip-store.ts';
 
 /** Trips in doubt; beyond it the oldest doubt is dropped, and its client learns the outcome by asking again. */
-const DOUBTS_MAX = 10_000;
+const DOUBTS_MAX = 100_000;
 /** A statement whose connection broke may still be carried out: so long the trip is looked at again. */
 const DOUBT_MS = 10_000;
 /** Trips looked up at once. */

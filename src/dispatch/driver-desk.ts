@@ -6,9 +6,9 @@ import type { PlainTransition, TripCommand } from '../store/trip-store.ts';
 import { commandKey } from './command-key.ts';
 import type { AckBody, DriverCommand } from './desk.ts';
 import { statusInput } from './dispatch-input.ts';
-import type { Engine, ServedMarket } from './engine.ts';
+import { publish, type Engine, type ServedMarket } from './engine.ts';
 import { execute, settle } from './settlement.ts';
-import { driverSnapshot } from './snapshots.ts';
+import { snapshotOfDriver } from './snapshots.ts';
 import { readMeter } from './trip-meter.ts';
 
 type OnTripCommand = Extract<DriverCommand, { tripId: string }>;
@@ -45,7 +45,7 @@ export async function driverCommand(
       return accepted({ trip: engine.views.forDriver(trip) });
     }
     case 'snapshot':
-      return accepted({ snapshot: await driverSnapshot(engine, driverId) });
+      return accepted({ snapshot: await snapshotOfDriver(engine, driverId) });
     default:
       return unreachable(command);
   }
@@ -62,6 +62,7 @@ async function goOnline(engine: Engine, driverId: DriverId, command: Online): Pr
   const trip = await engine.store.activeTripOfDriver(driverId);
   const vehicle = { vehicleClass, seats };
   const sinceMs = engine.clock.nowMs();
+  engine.seats.takeDriver(driverId, sinceMs);
   await engine.store.setDuty({ driverId, marketId: market.marketId, vehicle, onDuty: true, sinceMs });
   dispatcher.input({ kind: 'driver_on_duty', driverId, vehicle });
   if (engine.index.slotOf(driverId) < 0)
@@ -97,15 +98,15 @@ async function goOffline(engine: Engine, driverId: DriverId): Promise<Result<Ack
     await engine.store.setDuty({ ...duty, onDuty: false, sinceMs: atMs });
     engine.log.info({ driverId, market: duty.marketId }, 'driver off duty');
   }
-  dispatcher?.input({ kind: 'driver_off_duty', driverId });
+  publish(engine, { kind: 'off_duty', driverId });
   // Looked up last, and again when the command is repeated: an offer stored before is seen here, one stored after is taken back
   // by the dispatcher.
   const offer = await engine.store.liveOfferOfDriver(driverId);
   if (offer !== null) {
     // Going away is an answer: the trip looks for somebody else at once, not after the time-out.
     const closed = await engine.store.closeOffers([{ offerId: offer.offerId, status: 'timed_out', atMs }]);
-    dispatcher?.input(...closed.map((one) => ({ kind: 'offer_closed' as const, offer: one })));
-    for (const one of closed) dispatcher?.announceClosed(one);
+    dispatcher?.countClosed(closed);
+    if (closed.length > 0) publish(engine, { kind: 'offers_closed', offers: closed });
   }
   return accepted({});
 }

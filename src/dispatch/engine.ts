@@ -13,6 +13,11 @@ import type { ActiveTrips } from './active-trips.ts';
 import type { Announcer } from './announcer.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { Doubts } from './doubts.ts';
+import type { FollowedDrivers } from './followed-drivers.ts';
+import { learn } from './learn.ts';
+import type { News, Peers } from './peers.ts';
+import type { SeatedTrips } from './seated-trips.ts';
+import type { Seats } from './seats.ts';
 import type { TripViews } from './trip-view.ts';
 
 /** A market as this server runs it. */
@@ -45,6 +50,10 @@ export interface Engine {
   readonly active: ActiveTrips;
   readonly doubts: Doubts;
   readonly views: TripViews;
+  readonly peers: Peers;
+  readonly seats: Seats;
+  readonly seatedTrips: SeatedTrips;
+  readonly followed: FollowedDrivers;
   readonly announcer: Announcer;
   readonly clock: Clock;
   /** Wrong PINs by trip: 10,000 of them must not be tried through. */
@@ -52,6 +61,12 @@ export interface Engine {
   readonly ids: IdSource;
   readonly log: Log;
   readonly limits: EngineLimits;
+}
+
+/** Learns here what has been stored, and tells the other replicas (R6). */
+export function publish(engine: Engine, news: News): void {
+  learn(engine, news, null);
+  engine.peers.tell(news);
 }
 
 /** The market whose service area holds both places, or undefined. */

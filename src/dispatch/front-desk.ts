@@ -3,13 +3,14 @@ import type { Place } from '../domain/place.ts';
 import { accepted, rejected, type Result } from '../domain/rejection.ts';
 import { OverloadedError } from '../store/group-commit.ts';
 import type { NearbyDriver, Snapshot, TripView } from '../protocol/messages.ts';
-import type { AckBody, Desk, DriverCommand, Principal, RiderCommand } from './desk.ts';
+import type { AckBody, ConnectPlace, Desk, DriverCommand, Member, Principal, RiderCommand } from './desk.ts';
 import { driverCommand } from './driver-desk.ts';
 import type { Engine } from './engine.ts';
 import { nearbyDrivers } from './nearby.ts';
 import { takePings } from './pings.ts';
 import { riderCommand } from './rider-desk.ts';
-import { driverSnapshot, riderSnapshot } from './snapshots.ts';
+import { connectPlace, seatDriver, seatRider } from './seating.ts';
+import { riderSnapshot, snapshotOfDriver } from './snapshots.ts';
 
 /** The desk over an engine: authorises, runs, and turns a store out of reach into `unavailable`. */
 export class FrontDesk implements Desk {
@@ -35,13 +36,27 @@ export class FrontDesk implements Desk {
     return this.guarded(async () => {
       switch (principal.role) {
         case 'driver':
-          return accepted(await driverSnapshot(this.engine, principal.driverId));
+          return accepted(await snapshotOfDriver(this.engine, principal.driverId));
         case 'rider':
           return accepted(await riderSnapshot(this.engine, principal.riderId));
         case 'operator':
           return accepted({ status: null, offer: null, trip: null });
       }
     });
+  }
+
+  seat(member: Member): Promise<Result<Snapshot>> {
+    return this.guarded(async () =>
+      accepted(
+        await (member.role === 'driver'
+          ? seatDriver(this.engine, member.driverId)
+          : seatRider(this.engine, member.riderId)),
+      ),
+    );
+  }
+
+  connect(place: Place): Result<ConnectPlace> {
+    return connectPlace(this.engine, place);
   }
 
   trip(principal: Principal, tripId: TripId): Promise<Result<TripView>> {
@@ -58,7 +73,7 @@ export class FrontDesk implements Desk {
     });
   }
 
-  nearby(place: Place, max: number): Result<NearbyDriver[]> {
+  nearby(place: Place, max: number): Result<NearbyDriver[]> | Promise<Result<NearbyDriver[]>> {
     return nearbyDrivers(this.engine, place, max);
   }
 

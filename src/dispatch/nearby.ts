@@ -1,3 +1,4 @@
+import { zoneAt } from '../domain/cell.ts';
 import type { Place } from '../domain/place.ts';
 import { statusCode } from '../domain/driver-state.ts';
 import { accepted, rejected, type Result } from '../domain/rejection.ts';
@@ -23,8 +24,23 @@ function searcherOf(index: DriverIndex): { search: DriverSearch; near: NearestBu
   return searcher;
 }
 
-/** Free drivers around a place, nearest first, at most `max` (1 to 50) within 5 km; who they are is not told. */
-export function nearbyDrivers(engine: Engine, place: Place, max: number): Result<NearbyDriver[]> {
+/**
+ * Free drivers around a place, nearest first, at most `max` (1 to 50) within 5 km; who they are is not told. A place in another
+ * replica's zone is asked there: `unavailable` when it does not answer in time.
+ */
+export function nearbyDrivers(
+  engine: Engine,
+  place: Place,
+  max: number,
+): Result<NearbyDriver[]> | Promise<Result<NearbyDriver[]>> {
+  if (marketOf(engine, place) === undefined) return rejected('outside_area');
+  const { peers, index } = engine;
+  if (!peers.owns(zoneAt(place.lat, place.lng, index.grid))) return peers.nearby(place, max);
+  return nearbyHere(engine, place, max);
+}
+
+/** The same from the drivers this replica knows of, which are all around the zones it owns. */
+export function nearbyHere(engine: Engine, place: Place, max: number): Result<NearbyDriver[]> {
   const served = marketOf(engine, place);
   if (served === undefined) return rejected('outside_area');
   const { index, clock, limits } = engine;

@@ -5,7 +5,10 @@ import type { Engine } from './engine.ts';
 /** Fixes of one driver: the index takes the newest, a trip under way takes all that are usable. An idle driver's ping ends here. */
 export function takePings(engine: Engine, driverId: DriverId, rows: Float64Array, count: number): void {
   const { ingest, index, active, clock } = engine;
-  const { usable, usableCount, moved } = ingest.pings(index.slotOf(driverId), rows, count, clock.nowMs());
+  const slot = index.slotOf(driverId);
+  // Told of by another replica, which has the driver's seat: the last words on a line that is being dropped.
+  if (slot >= 0 && !index.isHere(slot)) return;
+  const { usable, usableCount, moved } = ingest.pings(slot, rows, count, clock.nowMs());
   if (usableCount === 0 || active.of(driverId) === null) return;
   for (let i = 0; i < usableCount; i++) {
     const at = usable[i]! * FIX_WIDTH;

@@ -1,5 +1,7 @@
 import { fareMinor } from '../domain/fare.ts';
+import { zoneAt } from '../domain/cell.ts';
 import type { RiderId, TripId } from '../domain/ids.ts';
+import type { Place } from '../domain/place.ts';
 import { accepted, rejected, type Result } from '../domain/rejection.ts';
 import type { TripCommand } from '../store/trip-store.ts';
 import type { Quote } from '../domain/trip.ts';
@@ -31,7 +33,7 @@ export async function riderCommand(
     case 'cancel':
       return cancelRide(engine, riderId, command);
     case 'nearby': {
-      const drivers = nearbyDrivers(engine, command.place, NEARBY_MAX);
+      const drivers = await nearbyDrivers(engine, command.place, NEARBY_MAX);
       return drivers.ok ? accepted({ drivers: drivers.value }) : drivers;
     }
     case 'get_trip': {
@@ -71,7 +73,8 @@ async function requestRide(
   if (!priced.ok) return priced;
   const { quote, served } = priced.value;
   const { dispatcher, market } = served;
-  if (dispatcher.openRequests >= engine.limits.openRequestsMax) return rejected('overloaded');
+  if (openRequestsAt(engine, served, command.pickup) >= engine.limits.openRequestsMax)
+    return rejected('overloaded');
   const { pickup, dropoff, vehicleClass, seats } = command;
   const requestedMs = engine.clock.nowMs();
   const trip = {
@@ -87,25 +90,25 @@ async function requestRide(
     requestedMs,
   };
   return dispatcher.whileStoring(() =>
-    storeRequest(engine, served, { kind: 'request', key: commandKey(riderId, command), trip }),
+    storeRequest(engine, { kind: 'request', key: commandKey(riderId, command), trip }),
   );
+}
+
+/** Requests that wait where this one would: here, or at the owner of the pickup's zone. */
+function openRequestsAt(engine: Engine, { dispatcher }: ServedMarket, pickup: Place): number {
+  const zone = zoneAt(pickup.lat, pickup.lng, engine.index.grid);
+  return engine.peers.owns(zone) ? dispatcher.openRequests : engine.peers.openRequestsAt(zone);
 }
 
 async function storeRequest(
   engine: Engine,
-  { dispatcher, market }: ServedMarket,
   command: Extract<TripCommand, { kind: 'request' }>,
 ): Promise<Result<AckBody>> {
-  const { riderId, requestedMs } = command.trip;
   const result = await engine.store.execute(command);
   if (!result.ok) return result;
-  const { trip, replayed } = result.value;
-  if (!replayed) {
-    dispatcher.asked(trip.tripId);
-    dispatcher.input({ kind: 'request_opened', trip, excluded: [], sinceMs: requestedMs });
-    engine.log.info({ tripId: trip.tripId, riderId, market: market.marketId }, 'trip requested');
-  }
-  return accepted({ trip: engine.views.forRider(trip) });
+  // A repetition: whoever stored it has told, or the sweep has found it.
+  if (!result.value.replayed) settle(engine, result.value, null);
+  return accepted({ trip: engine.views.forRider(result.value.trip) });
 }
 
 async function cancelRide(

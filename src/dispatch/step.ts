@@ -1,15 +1,14 @@
-import { cellName, zoneAt } from '../domain/cell.ts';
-import type { DriverId, OfferId, TripId } from '../domain/ids.ts';
+import { zoneAt, type Zone } from '../domain/cell.ts';
+import type { DriverId, OfferId } from '../domain/ids.ts';
 import type { Offer } from '../domain/offer.ts';
 import type { Trip } from '../domain/trip.ts';
-import type { DriverStatus } from '../domain/driver-state.ts';
 import { assert, unreachable } from '../lib/assert.ts';
 import type { DispatchInput, OfferRefusal } from './dispatch-input.ts';
 import type { DispatchState, OpenOffer, OpenRequest } from './dispatch-state.ts';
+import { driverLeft, driverOffDuty, driverOnDuty, driverSeen, driverStatus } from './driver-steps.ts';
 import type { Effect } from './effect.ts';
+import { forgetForeign, noteForeign } from './foreign-offers.ts';
 import { tick } from './tick.ts';
-
-type StatusInput = Extract<DispatchInput, { kind: 'driver_status' }>;
 
 /** How long a driver is left alone after a claim was lost or the store disagreed. */
 const CONTESTED_MS = 5_000;
@@ -47,19 +46,20 @@ function apply(state: DispatchState, input: DispatchInput, nowMs: number, effect
       if (request !== undefined) request.isExpiring = false;
       return;
     }
-    case 'driver_on_duty': {
-      const slot = state.index.slotOf(input.driverId);
-      const status = slot < 0 ? 'available' : keptOnDuty(state.index.statusOf(slot));
-      state.index.add(input.driverId, input.vehicle, status, nowMs);
-      return;
-    }
-    case 'driver_off_duty': {
-      const slot = state.index.slotOf(input.driverId);
-      if (slot >= 0) state.index.remove(slot);
-      return;
-    }
+    case 'offered_elsewhere':
+      return noteForeign(state, input.offer, nowMs);
+    case 'driver_on_duty':
+      return driverOnDuty(state, input, nowMs);
+    case 'driver_off_duty':
+      return driverOffDuty(state, input.driverId);
+    case 'driver_left':
+      return driverLeft(state, input.driverId, nowMs);
+    case 'driver_seen':
+      return driverSeen(state, input, nowMs);
     case 'driver_status':
       return driverStatus(state, input, nowMs);
+    case 'zones_owned':
+      return ownZones(state, input.zones);
     case 'tick':
       return tick(state, nowMs, effects);
     default:
@@ -67,11 +67,9 @@ function apply(state: DispatchState, input: DispatchInput, nowMs: number, effect
   }
 }
 
-const keptOnDuty = (status: DriverStatus): DriverStatus => (status === 'offline' ? 'available' : status);
-
 function openRequest(state: DispatchState, trip: Trip, excluded: readonly DriverId[], sinceMs: number): void {
   assert(trip.status === 'searching', 'only a searching trip is a request');
-  if (state.requests.has(trip.tripId)) return;
+  if (state.requests.has(trip.tripId) || !isOurs(state, trip)) return;
   const request: OpenRequest = {
     tripId: trip.tripId,
     trip,
@@ -81,7 +79,7 @@ function openRequest(state: DispatchState, trip: Trip, excluded: readonly Driver
     seats: trip.seats,
     excluded: new Set(excluded),
     radiusM: state.market.match.radiusM,
-    zone: cellName(zoneAt(trip.pickup.lat, trip.pickup.lng, state.index.grid)),
+    zone: zoneOf(state, trip),
     sinceMs,
     offers: new Set(),
     isExpiring: false,
@@ -89,6 +87,28 @@ function openRequest(state: DispatchState, trip: Trip, excluded: readonly Driver
     hadDriverAtOnce: null,
   };
   state.requests.set(trip.tripId, request);
+}
+
+const zoneOf = (state: DispatchState, { pickup }: Trip): Zone =>
+  zoneAt(pickup.lat, pickup.lng, state.index.grid);
+
+/** The receiver's own check: whoever told of the trip may have had other owners in mind. */
+export function isOurs(state: DispatchState, trip: Trip): boolean {
+  return state.zones === null || state.zones.has(zoneOf(state, trip));
+}
+
+/** Requests of zones that are another's now go; what they are offered goes on, and is over when it is told or in time. */
+function ownZones(state: DispatchState, zones: ReadonlySet<Zone>): void {
+  state.zones = zones;
+  for (const request of state.requests.values()) {
+    if (zones.has(request.zone)) continue;
+    state.requests.delete(request.tripId);
+    for (const offerId of request.offers) {
+      const { driverId, expiresMs } = state.offers.get(offerId)!;
+      state.offers.delete(offerId);
+      state.foreignOffers.set(driverId, { offerId, expiresMs });
+    }
+  }
 }
 
 function offerOpened(state: DispatchState, offer: Offer, nowMs: number, effects: Effect[]): void {
@@ -103,7 +123,8 @@ function offerOpened(state: DispatchState, offer: Offer, nowMs: number, effects:
   if (known === undefined) {
     // Answered before its opening was heard of: whoever declined has been ruled out by now.
     if (request.excluded.has(offer.driverId)) return;
-    // Found in the store when taking up the work of a server that died.
+    // Found in the store when taking up the work of a server that died, or told by one that was deposed meanwhile.
+    state.foreignOffers.delete(offer.driverId);
     const found: OpenOffer = { ...offer, phase: 'live' };
     state.offers.set(offer.offerId, found);
     request.offers.add(offer.offerId);
@@ -157,7 +178,9 @@ function offerClosed(state: DispatchState, offer: Offer, nowMs: number, effects:
   // Who accepted stays `offered` until `driver_status` says where they are going: never free in between.
   if (known !== undefined && offer.status === 'accepted') drop(state, known);
   else if (known !== undefined) forget(state, known, nowMs);
-  effects.push({ kind: 'release_claim', driverId: offer.driverId, tripId: offer.tripId });
+  else forgetForeign(state, offer, nowMs);
+  if (known !== undefined)
+    effects.push({ kind: 'release_claim', driverId: offer.driverId, tripId: offer.tripId });
   if (offer.status === 'withdrawn') return;
   state.acceptance.answered(offer.driverId, offer.status === 'accepted');
   if (offer.status === 'accepted') state.requests.delete(offer.tripId);
@@ -174,28 +197,4 @@ function forget(state: DispatchState, offer: OpenOffer, nowMs: number): void {
   drop(state, offer);
   const slot = state.index.slotOf(offer.driverId);
   if (slot >= 0 && state.index.statusOf(slot) === 'offered') state.index.setStatus(slot, 'available', nowMs);
-}
-
-/** The store is the truth and the index a picture of it: whatever is not older than what is known is painted, also twice. */
-function driverStatus(state: DispatchState, input: StatusInput, nowMs: number): void {
-  const { driverId, status, dropoff, mark } = input;
-  if (mark !== undefined && state.latestTrips.note(driverId, mark) === 'older') return;
-  const slot = state.index.slotOf(driverId);
-  if (slot < 0) return;
-  const present = state.index.statusOf(slot);
-  // The end of a trip heard of late, when the next offer is already out.
-  if (
-    status === 'available' &&
-    present === 'offered' &&
-    isOfferedAnother(state, driverId, mark?.tripId ?? null)
-  )
-    return;
-  if (present !== status) state.index.setStatus(slot, status, nowMs);
-  state.index.setFree(slot, dropoff);
-}
-
-function isOfferedAnother(state: DispatchState, driverId: DriverId, tripId: TripId | null): boolean {
-  for (const offer of state.offers.values())
-    if (offer.driverId === driverId && offer.tripId !== tripId) return true;
-  return false;
 }

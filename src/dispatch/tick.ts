@@ -4,10 +4,12 @@ import { explain, type ChosenColumns, type Explanation } from '../matching/expla
 import { adaptRadius } from '../matching/search-radius.ts';
 import type { DispatchState, OpenRequest } from './dispatch-state.ts';
 import type { Effect } from './effect.ts';
+import { forgetOverdue } from './foreign-offers.ts';
 
 /** One run of the matcher: ends what is overdue, then offers what can be offered. */
 export function tick(state: DispatchState, nowMs: number, effects: Effect[]): void {
   forgetContests(state, nowMs);
+  forgetOverdue(state, nowMs);
   timeOutOffers(state, nowMs, effects);
   const waiting = waitingRequests(state);
   if (waiting.length === 0) return;

@@ -8,9 +8,11 @@ import type { Clock } from '../lib/clock.ts';
 import type { Eta } from '../maps/eta.ts';
 import type { OfferView, TripView } from '../protocol/messages.ts';
 import type { Announcer } from './announcer.ts';
+import type { FollowedDrivers } from './followed-drivers.ts';
 
 export interface TripViewsOptions {
   readonly index: DriverIndex;
+  readonly followed: Pick<FollowedDrivers, 'placeOf'>;
   /** Of every market served. */
   readonly etas: ReadonlyMap<MarketId, Eta>;
   readonly announcer: Announcer;
@@ -117,7 +119,9 @@ export class TripViews {
 
   private driverPlace(trip: Trip): Place | null {
     if (trip.driverId === null || !hasDriver(trip.status)) return null;
-    const slot = this.options.index.slotOf(trip.driverId);
-    return slot < 0 ? null : this.options.index.placeOf(slot);
+    const { index, followed } = this.options;
+    const slot = index.slotOf(trip.driverId);
+    const place = slot < 0 ? null : index.placeOf(slot);
+    return place ?? followed.placeOf(trip.tripId);
   }
 }

@@ -1,6 +1,6 @@
 import type { MarketId } from '../domain/ids.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
-import { statusInput, type DispatchInput } from './dispatch-input.ts';
+import type { DispatchInput } from './dispatch-input.ts';
 import type { Engine, ServedMarket } from './engine.ts';
 import { catchUp } from './settlement.ts';
 import { Silence } from './silence.ts';
@@ -8,42 +8,23 @@ import { Silence } from './silence.ts';
 /** Rows read from the store in one go; a city with more under way is read at the next sweep. */
 const ROWS_MAX = 50_000;
 const SWEEP_MS = 5_000;
+const SWEEP_RETRY_MS = 1_000;
 const SILENCE_MS = 1_000;
 const DOUBTS_MS = 1_000;
-const PATH_FLUSH_MS = 5_000;
+/** What a death costs of a path, at most. */
+const PATH_FLUSH_MS = 1_000;
+const FOLLOWED_MS = 2_000;
 
 /**
- * Takes up what the store holds: drivers on duty, trips under way, searching requests with their offers. Rejects when the
- * store is out of reach: a server that cannot know its trips must not start.
- */
-export async function takeUp(engine: Engine): Promise<void> {
-  for (const served of engine.markets.values()) {
-    const { marketId } = served.market;
-    const [duties, trips] = await Promise.all([
-      engine.store.driversOnDuty(marketId, ROWS_MAX),
-      engine.store.tripsWithDriver(marketId, ROWS_MAX),
-    ]);
-    for (const { driverId, vehicle } of duties)
-      served.dispatcher.input({ kind: 'driver_on_duty', driverId, vehicle });
-    for (const trip of trips) {
-      engine.active.update(trip);
-      if (trip.driverId !== null) served.dispatcher.input(statusInput(trip.driverId, trip));
-    }
-    const requests = await sweepRequests(engine, served);
-    engine.log.info({ market: marketId, drivers: duties.length, trips: trips.length, requests }, 'taken up');
-  }
-}
-
-/**
- * R6: finds the requests and offers this dispatcher was not told of; answers how many. Those younger than `ageMsMin` are
- * left alone: whoever stored them is about to tell.
+ * R6: finds the requests and offers of its zones that this dispatcher was not told of; answers how many. Those younger than
+ * `ageMsMin` are left alone: whoever stored them is about to tell.
  */
 async function sweepRequests(engine: Engine, served: ServedMarket, ageMsMin = 0): Promise<number> {
   const { dispatcher, market } = served;
   const searching = await engine.store.searchingTrips(market.marketId, ROWS_MAX);
   const inputs: DispatchInput[] = [];
   for (const { trip, excluded, liveOffers } of searching) {
-    if (dispatcher.state.requests.has(trip.tripId)) continue;
+    if (dispatcher.state.requests.has(trip.tripId) || !dispatcher.isOurs(trip)) continue;
     if (trip.version === 1 && engine.clock.nowMs() - trip.requestedMs < ageMsMin) continue;
     // A trip given back by its driver searches anew from now; its first search counts from the request.
     const sinceMs = trip.version > 1 ? engine.clock.nowMs() : trip.requestedMs;
@@ -56,25 +37,43 @@ async function sweepRequests(engine: Engine, served: ServedMarket, ageMsMin = 0)
 
 /** The engine's regular duties. Each runs to its end before it runs again; a failure is logged and made up for next time. */
 export class Upkeep {
+  readonly silence: Silence;
   private readonly engine: Engine;
   private readonly clock: Clock;
   private readonly timers: Timer[] = [];
   private readonly running = new Map<string, Promise<void>>();
+  private mustSweep = false;
 
   /** `clock` paces the duties: the machine's own, so that a demo that runs faster asks no more of the stores. */
   constructor(engine: Engine, clock: Clock) {
     this.engine = engine;
     this.clock = clock;
+    this.silence = new Silence(engine);
+  }
+
+  /** The first look at what the store holds; rejects when it is out of reach: a server that cannot know its requests must not start. */
+  async takeUp(): Promise<void> {
+    this.mustSweep = true;
+    await this.sweepAll();
+  }
+
+  /**
+   * Finds at once what is searching in this replica's zones: it has just become their owner, or has missed news. Tried again
+   * every second while the store is out of reach.
+   */
+  sweepNow(): void {
+    this.mustSweep = true;
+    this.run('sweep', () => this.sweepAll());
+    this.run('doubts', () => this.resolveDoubts());
   }
 
   start(): void {
     const { engine } = this;
     this.every('paths', PATH_FLUSH_MS, () => engine.active.flush());
-    const silence = new Silence(engine);
-    this.every('silence', SILENCE_MS, () => silence.sweep());
-    this.every('doubts', DOUBTS_MS, () =>
-      engine.doubts.resolve((trip, doubt) => catchUp(engine, trip, doubt)),
-    );
+    this.every('silence', SILENCE_MS, () => this.silence.sweep());
+    this.every('sweep', SWEEP_RETRY_MS, () => this.sweepAll());
+    this.every('doubts', DOUBTS_MS, () => this.resolveDoubts());
+    this.every('followed', FOLLOWED_MS, () => Promise.resolve(engine.followed.sweep()));
     for (const [marketId, served] of engine.markets)
       this.every(`requests ${marketId}`, SWEEP_MS, () => this.sweep(marketId, served));
   }
@@ -86,6 +85,28 @@ export class Upkeep {
     await this.engine.active.flush();
   }
 
+  private resolveDoubts(): Promise<void> {
+    return this.engine.doubts.resolve((trip, doubt) => catchUp(this.engine, trip, doubt));
+  }
+
+  /** Once more when it was called for while it ran: what it has read may be older than what it is to find. */
+  private async sweepAll(): Promise<void> {
+    while (this.mustSweep) {
+      this.mustSweep = false;
+      try {
+        for (const served of this.engine.markets.values()) await this.takeUpRequests(served);
+      } catch (error) {
+        this.mustSweep = true;
+        throw error;
+      }
+    }
+  }
+
+  private async takeUpRequests(served: ServedMarket): Promise<void> {
+    const found = await sweepRequests(this.engine, served);
+    if (found > 0) this.engine.log.info({ market: served.market.marketId, found }, 'requests taken up');
+  }
+
   private async sweep(marketId: MarketId, served: ServedMarket): Promise<void> {
     const found = await sweepRequests(this.engine, served, 2 * SWEEP_MS);
     if (found > 0)
@@ -93,7 +114,12 @@ export class Upkeep {
   }
 
   private every(duty: string, periodMs: number, work: () => Promise<void>): void {
-    const run = async (): Promise<void> => {
+    this.timers.push(this.clock.every(periodMs, () => this.run(duty, work)));
+  }
+
+  private run(duty: string, work: () => Promise<void>): void {
+    if (this.running.has(duty)) return;
+    const guarded = async (): Promise<void> => {
       try {
         await work();
       } catch (error) {
@@ -102,9 +128,6 @@ export class Upkeep {
         this.running.delete(duty);
       }
     };
-    const fire = (): void => {
-      if (!this.running.has(duty)) this.running.set(duty, run());
-    };
-    this.timers.push(this.clock.every(periodMs, fire));
+    this.running.set(duty, guarded());
   }
 }

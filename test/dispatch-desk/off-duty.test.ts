@@ -3,6 +3,7 @@ import type { Announcement } from '../../src/dispatch/announcer.ts';
 import { createEngine } from '../../src/dispatch/create-engine.ts';
 import { NO_DISPATCH_METER } from '../../src/dispatch/dispatch-meter.ts';
 import { DEFAULT_ENGINE_LIMITS } from '../../src/dispatch/engine.ts';
+import { ALONE } from '../../src/dispatch/peers.ts';
 import { FrontDesk } from '../../src/dispatch/front-desk.ts';
 import { DEFAULT_GRID } from '../../src/domain/cell.ts';
 import type { DriverId, RiderId } from '../../src/domain/ids.ts';
@@ -49,7 +50,15 @@ function openDesk() {
     markets: [DEFAULT_MARKET],
     claims: createMemoryClaims(clock),
     ingest: createIngest({ index, limits: DEFAULT_PING_LIMITS }),
-    announcer: { toDriver: (_, one) => void told.push(one), toRider: () => undefined },
+    announcer: {
+      toDriver: (_, one) => void told.push(one),
+      toRider: () => undefined,
+      hasDriver: () => true,
+      hasRider: () => true,
+      dropDriver: () => undefined,
+      dropRider: () => undefined,
+    },
+    peers: ALONE,
     ids: { newId: () => randomUuidV7(clock.nowMs()), newPin: randomPin },
     limits: DEFAULT_ENGINE_LIMITS,
   });

@@ -1,0 +1,51 @@
+import { zoneAt, cellName } from '../domain/cell.ts';
+import type { DriverId, RiderId } from '../domain/ids.ts';
+import type { Place } from '../domain/place.ts';
+import { accepted, rejected, type Result } from '../domain/rejection.ts';
+import type { Snapshot } from '../protocol/messages.ts';
+import type { ConnectPlace } from './desk.ts';
+import { statusInput } from './dispatch-input.ts';
+import { marketOf, publish, type Engine } from './engine.ts';
+import { driverSnapshot, driverStanding, riderSnapshot, type DriverStanding } from './snapshots.ts';
+
+/**
+ * A driver's app has connected here: the seat is taken first, so that no news are missed while the store is read, then the driver
+ * is taken up as the store has them. Rejects when the store is out of reach; the seat is kept, for the app is still there.
+ */
+export async function seatDriver(engine: Engine, driverId: DriverId): Promise<Snapshot> {
+  const atMs = engine.clock.nowMs();
+  engine.seats.takeDriver(driverId, atMs);
+  publish(engine, { kind: 'driver_seated', driverId, atMs });
+  const standing = await driverStanding(engine, driverId);
+  // Connected elsewhere in the meantime: that replica has the driver now.
+  if (engine.seats.hasDriver(driverId)) takeUpDriver(engine, driverId, standing);
+  return driverSnapshot(engine, standing);
+}
+
+function takeUpDriver(engine: Engine, driverId: DriverId, { trip, offer, duty }: DriverStanding): void {
+  if (duty?.onDuty !== true) return;
+  const dispatcher = engine.markets.get(duty.marketId)?.dispatcher;
+  dispatcher?.input({ kind: 'driver_on_duty', driverId, vehicle: duty.vehicle });
+  if (trip !== null) {
+    engine.active.update(trip);
+    engine.seatedTrips.note(trip);
+    dispatcher?.input(statusInput(driverId, trip));
+  } else if (offer !== null) {
+    dispatcher?.input({ kind: 'offered_elsewhere', offer });
+  }
+}
+
+export async function seatRider(engine: Engine, riderId: RiderId): Promise<Snapshot> {
+  const atMs = engine.clock.nowMs();
+  engine.seats.takeRider(riderId, atMs);
+  publish(engine, { kind: 'rider_seated', riderId, atMs });
+  return riderSnapshot(engine, riderId);
+}
+
+/** Where clients at a place do best to connect: at the replica that matches there. */
+export function connectPlace(engine: Engine, place: Place): Result<ConnectPlace> {
+  if (marketOf(engine, place) === undefined) return rejected('outside_area');
+  const zone = zoneAt(place.lat, place.lng, engine.index.grid);
+  const elsewhere = engine.peers.elsewhere(zone);
+  return accepted({ zone: cellName(zone), url: elsewhere?.url ?? null, isHere: elsewhere === null });
+}

@@ -8,6 +8,7 @@ export class Cable {
   private readonly target: URL;
   private readonly port: number;
   private readonly ends = new Set<Socket>();
+  private isFrozen = false;
   private server: Server;
 
   static async lay(target: string): Promise<Cable> {
@@ -32,6 +33,10 @@ export class Cable {
 
   private listener(): Server {
     return createServer((near) => {
+      if (this.isFrozen) {
+        this.swallow(near);
+        return;
+      }
       const far = connect(Number(this.target.port), this.target.hostname);
       for (const [end, other] of [
         [near, far],
@@ -47,6 +52,30 @@ export class Cable {
       }
       near.pipe(far).pipe(near);
     });
+  }
+
+  private swallow(end: Socket): void {
+    this.ends.add(end);
+    end.unpipe();
+    end.removeAllListeners('data');
+    // Read and forgotten: the sender's kernel is told that all arrived.
+    end.resume();
+    end.on('error', () => end.destroy());
+    end.on('close', () => this.ends.delete(end));
+  }
+
+  /**
+   * From now on the wire swallows what goes in, both ways, and tells nobody: connections stay open, new ones are let in and
+   * hear nothing.
+   */
+  freeze(): void {
+    this.isFrozen = true;
+    for (const end of this.ends) this.swallow(end);
+  }
+
+  /** New connections go through again; what was frozen stays so, as after a path that was lost without a word. */
+  thaw(): void {
+    this.isFrozen = false;
   }
 
   async mend(): Promise<void> {

@@ -1,5 +1,5 @@
 import type uWS from 'uWebSockets.js';
-import type { AckBody, Desk, DriverCommand, RiderCommand } from '../dispatch/desk.ts';
+import type { AckBody, Desk, DriverCommand, Member, RiderCommand } from '../dispatch/desk.ts';
 import { type Rejection, REJECTIONS, rejected, type Result } from '../domain/rejection.ts';
 import type { Clock } from '../lib/clock.ts';
 import { TokenBucket } from '../lib/token-bucket.ts';
@@ -8,7 +8,7 @@ import { encode, type Encoding } from '../protocol/codec.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
 import { countUp, type GatewayCounters } from './counters.ts';
 import type { GatewayLimits } from './limits.ts';
-import type { Line, Member, Session } from './session.ts';
+import type { Line, Session } from './session.ts';
 
 export type Command = DriverCommand | RiderCommand;
 export type Socket = uWS.WebSocket<SocketData>;
@@ -21,6 +21,8 @@ export interface SocketData {
 export interface ConnectionContext {
   readonly desk: Desk;
   readonly clock: Clock;
+  /** The machine's own: how long a command waits for its turn. */
+  readonly wallClock: Clock;
   readonly limits: GatewayLimits;
   readonly counters: GatewayCounters;
   /** Now, to a quarter of a second: what rates are counted by, without reading a clock for each ping. */
@@ -31,10 +33,16 @@ export interface ConnectionContext {
   readonly onAnswer: (t: Command['t'], code: 'ok' | Rejection['code'], durationMs: number) => void;
 }
 
+interface Waiting {
+  readonly command: Command;
+  /** When it came, on the wall clock. */
+  readonly sinceMs: number;
+}
+
 /**
  * One socket from open to close. Pings go straight to the desk; commands wait in a queue of at most `commandsInFlightMax`
  * and run one after the other, in the order they came, the first not before the welcome. Every command is answered, unless
- * the connection is gone by then; the client asks again with the same id.
+ * the connection is gone by then; the client asks again with the same id. A command whose turn comes too late is not begun.
  */
 export class Connection implements Line {
   readonly member: Member;
@@ -49,7 +57,7 @@ export class Connection implements Line {
   private readonly commands: TokenBucket;
   private socket: Socket | null = null;
   /** Commands not yet answered, the first of them running; null while there is none. */
-  private queue: Command[] | null = null;
+  private queue: Waiting[] | null = null;
   private isRunning = false;
   private isWelcomed = false;
   /** Set by a drain: no new commands, and closed once the queue is empty. */
@@ -132,7 +140,7 @@ export class Connection implements Line {
     const refusal = this.refusalOf();
     if (refusal !== null) return this.refuse(refusal, command.id);
     this.queue ??= [];
-    this.queue.push(command);
+    this.queue.push({ command, sinceMs: this.context.wallClock.nowMs() });
     this.runNext();
   }
 
@@ -160,23 +168,29 @@ export class Connection implements Line {
     return rejected('overloaded', 'wait for answers before sending more');
   }
 
+  private refusalOfLate(): Rejection {
+    this.context.counters.turnsMissed += 1;
+    return rejected('unavailable', 'not begun: the commands before it took too long');
+  }
+
   private wasOverRate(): void {
     this.overRate += 1;
     if (this.overRate > this.context.limits.overRateMax) this.close('rate_abuse');
   }
 
   private runNext(): void {
-    const command = this.queue?.[0];
-    if (command === undefined || this.isRunning || !this.isWelcomed) return;
+    const next = this.queue?.[0];
+    if (next === undefined || this.isRunning || !this.isWelcomed) return;
     this.isRunning = true;
-    void this.run(command);
+    void this.run(next);
   }
 
   /** Never rejects. */
-  private async run(command: Command): Promise<void> {
-    const { clock, onAnswer } = this.context;
+  private async run({ command, sinceMs }: Waiting): Promise<void> {
+    const { clock, wallClock, limits, onAnswer } = this.context;
     const beganMs = clock.nowMs();
-    const result = await this.perform(command);
+    const isLate = wallClock.nowMs() - sinceMs > limits.turnMsMax;
+    const result = isLate ? this.refusalOfLate() : await this.perform(command);
     this.isRunning = false;
     this.queue?.shift();
     if (result.ok) this.send({ t: 'ack', id: command.id, ...result.value });

@@ -8,7 +8,8 @@ export type UpgradeRefusal =
   | 'too_many_failures'
   | 'connections'
   | 'connections_per_ip'
-  | 'draining';
+  | 'draining'
+  | 'overloaded';
 
 /** What the gateway has counted: plain numbers, so that a ping costs an addition; the root copies them out when scraped. */
 export interface GatewayCounters {
@@ -24,9 +25,14 @@ export interface GatewayCounters {
   /** Fixes handed to the desk, and those dropped for being above the rate. */
   fixesIn: number;
   fixesDropped: number;
+  /** Fixes not looked at because the server was busy and a newer one of the driver had come, and those waiting now. */
+  pingsShed: number;
+  pingsParked: number;
   badFrames: number;
   rateLimited: number;
   overloaded: number;
+  /** Commands not begun because those before them on their connection took too long. */
+  turnsMissed: number;
   /** A `driver_at` replaced by a newer one before the reader was ready. */
   driverAtCoalesced: number;
   /** Clients who came back with an epoch and number that could not be resumed, and those who could. */
@@ -46,9 +52,12 @@ export function createGatewayCounters(): GatewayCounters {
     bytesOut: 0,
     fixesIn: 0,
     fixesDropped: 0,
+    pingsShed: 0,
+    pingsParked: 0,
     badFrames: 0,
     rateLimited: 0,
     overloaded: 0,
+    turnsMissed: 0,
     driverAtCoalesced: 0,
     resumesMissed: 0,
     resumesMade: 0,

@@ -8,6 +8,7 @@ import type { ConnectionContext } from './connection.ts';
 import { createGatewayCounters, type GatewayCounters } from './counters.ts';
 import { type GatewayLimits, gatewayLimits } from './limits.ts';
 import { Sessions } from './sessions.ts';
+import type { Shelter } from './shelter.ts';
 import { SocketServer } from './socket-server.ts';
 
 /** HTTP beside the sockets, on the same port (src/rest/ makes one). */
@@ -32,6 +33,8 @@ export interface GatewayOptions {
   readonly trustForwardedFor?: boolean;
   readonly log: Log;
   readonly counters?: GatewayCounters;
+  /** Without it the gateway takes everything on. */
+  readonly shelter?: Shelter;
   /** Called after each answer to a command: `ok` or the code, and how long it took on the engine's clock. */
   readonly onAnswer?: ConnectionContext['onAnswer'];
 }
@@ -72,8 +75,9 @@ export function createGateway(options: GatewayOptions): Gateway {
   });
   const server = new SocketServer({
     ...{ sessions, auth: options.auth, trustForwardedFor: options.trustForwardedFor ?? false },
+    ...(options.shelter === undefined ? {} : { shelter: options.shelter }),
     context: {
-      ...{ desk: options.desk, clock, limits, counters, coarse },
+      ...{ desk: options.desk, clock, wallClock, limits, counters, coarse },
       onError: (err, fields) => log.error({ err, ...fields }, 'a command broke'),
       onAnswer: options.onAnswer ?? (() => undefined),
     },

@@ -13,6 +13,10 @@ export interface GatewayLimits {
   readonly backpressureBytesMax: number;
   /** Commands of one connection not yet answered; the next is answered `overloaded`. */
   readonly commandsInFlightMax: number;
+  /** A command that has waited so long for those before it is answered `unavailable`, and not begun; wall ms. */
+  readonly turnMsMax: number;
+  /** Drivers with a fix waiting while the server is busy; above it the one that came first is shed. */
+  readonly pingsParkedMax: number;
   /** Fixes of one connection; those above are dropped and counted. */
   readonly fixes: BucketRate;
   /** Commands of one connection; those above are answered `rate_limited`. */
@@ -42,6 +46,8 @@ const GATEWAY_LIMITS: GatewayLimits = {
   payloadBytesMax: 32 * 1024,
   backpressureBytesMax: 64 * 1024,
   commandsInFlightMax: 8,
+  turnMsMax: 1_000,
+  pingsParkedMax: 60_000,
   fixes: { perS: 20, burstMax: 600 },
   commands: { perS: 5, burstMax: 20 },
   badFramesMax: 10,

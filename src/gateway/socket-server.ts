@@ -4,10 +4,13 @@ import { type Decoded, decodeDriverMessage, decodeRiderMessage } from '../protoc
 import { FIX_WIDTH, writeFixRows } from '../protocol/fix-rows.ts';
 import { type DriverMessage, PINGS_MAX, type RiderMessage } from '../protocol/messages.ts';
 import { readPingRows } from '../protocol/ping-reader.ts';
+import type { DriverId } from '../domain/ids.ts';
 import { rejected } from '../domain/rejection.ts';
 import type { Auth } from './auth.ts';
 import { Connection, type ConnectionContext, type SocketData } from './connection.ts';
 import { countUp, type UpgradeRefusal } from './counters.ts';
+import { PingParking } from './ping-parking.ts';
+import { NO_SHELTER, type Shelter } from './shelter.ts';
 import type { Sessions } from './sessions.ts';
 import { admit, readUpgrade, refuseUpgrade, type UpgradeRequest } from './upgrade.ts';
 
@@ -15,6 +18,8 @@ export interface SocketServerOptions {
   readonly context: ConnectionContext;
   readonly sessions: Sessions;
   readonly auth: Auth;
+  /** Without it everything is taken on. */
+  readonly shelter?: Shelter;
   /** Take the client's address from the proxy in front; only where there is one. */
   readonly trustForwardedFor: boolean;
 }
@@ -28,9 +33,16 @@ export class SocketServer {
   private readonly options: SocketServerOptions;
   /** The fixes of the frame being handled; written over by the next. */
   private readonly rows = new Float64Array(PINGS_MAX * FIX_WIDTH);
+  private readonly shelter: Shelter;
+  private readonly load: Shelter['load'];
+  private readonly parking: PingParking;
 
   constructor(options: SocketServerOptions) {
     this.options = options;
+    this.shelter = options.shelter ?? NO_SHELTER;
+    this.load = this.shelter.load;
+    const { desk, wallClock, counters, limits } = options.context;
+    this.parking = new PingParking({ desk, wallClock, counters, parkedMax: limits.pingsParkedMax });
   }
 
   mount(app: uWS.TemplatedApp): void {
@@ -85,6 +97,8 @@ export class SocketServer {
     const { limits } = this.options.context;
     if (this.isDraining) return 'draining';
     if (this.connections.size >= limits.connectionsMax) return 'connections';
+    // A socket that could get no snapshot would be closed at once; one that resumes may need none.
+    if (request.resume === null && !this.shelter.hasRoom()) return 'overloaded';
     const fromHere = this.perAddress.get(request.address) ?? 0;
     return fromHere >= limits.connectionsPerIpMax ? 'connections_per_ip' : null;
   }
@@ -117,7 +131,7 @@ export class SocketServer {
 
   /** The hot path: for a ping in msgpack, nothing is made here but the view of its bytes. */
   private onMessage(connection: Connection, bytes: ArrayBuffer, isBinary: boolean): void {
-    const { counters, desk } = this.options.context;
+    const { counters } = this.options.context;
     const { member } = connection;
     counters.bytesIn += bytes.byteLength;
     if (member.role === 'driver' && isBinary && connection.encoding === 'msgpack') {
@@ -125,7 +139,7 @@ export class SocketServer {
       if (count > 0) {
         if (count === 1) counters.messagesIn.ping! += 1;
         else counters.messagesIn.pings! += 1;
-        if (connection.admitsFixes(count)) desk.pings(member.driverId, this.rows, count);
+        if (connection.admitsFixes(count)) this.onFixes(member.driverId, count);
         return;
       }
     }
@@ -165,11 +179,18 @@ export class SocketServer {
   }
 
   private onDecoded(connection: Connection, message: DriverMessage | RiderMessage): void {
-    const { counters, desk } = this.options.context;
+    const { counters } = this.options.context;
     countUp(counters.messagesIn, message.t);
     if (message.t !== 'ping' && message.t !== 'pings') return connection.submit(message);
     const fixes = message.t === 'ping' ? [message.p] : message.p;
     if (connection.member.role !== 'driver' || !connection.admitsFixes(fixes.length)) return;
-    desk.pings(connection.member.driverId, this.rows, writeFixRows(this.rows, fixes));
+    this.onFixes(connection.member.driverId, writeFixRows(this.rows, fixes));
+  }
+
+  /** The way driven on a trip is money: its fixes never wait. */
+  private onFixes(driverId: DriverId, count: number): void {
+    if (this.load.level === 'calm' || this.shelter.hasTrip(driverId))
+      this.options.context.desk.pings(driverId, this.rows, count);
+    else this.parking.park(driverId, this.rows, count);
   }
 }

@@ -1,9 +1,16 @@
 import { assert } from '../lib/assert.ts';
+import type { Clock, Timer } from '../lib/clock.ts';
 
 /** The queue is full: nothing was done; the caller sheds the load (`overloaded`). */
 export class OverloadedError extends Error {
   override readonly name = 'OverloadedError';
   readonly code = 'overloaded';
+}
+
+/** The command has waited too long and was never sent: nothing was done, and nothing will be. */
+export class NeverSentError extends Error {
+  override readonly name = 'NeverSentError';
+  readonly code = 'never_sent';
 }
 
 export interface GroupCommitOptions<Command, Answer> {
@@ -15,6 +22,9 @@ export interface GroupCommitOptions<Command, Answer> {
   readonly lanesMax: number;
   /** Commands waiting for a batch; one more is refused with an OverloadedError. */
   readonly queuedMax: number;
+  /** A command that has waited so long for a batch is refused with a NeverSentError, ms of `clock`. */
+  readonly waitMsMax: number;
+  readonly clock: Clock;
 }
 
 /** Fewer commands than this stay together: two transactions for them cost more than they gain. */
@@ -22,6 +32,7 @@ const SPLIT_MIN = 16;
 
 interface Waiting<Command, Answer> {
   readonly command: Command;
+  readonly sinceMs: number;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (reason: unknown) => void;
 }
@@ -30,16 +41,21 @@ interface Waiting<Command, Answer> {
  * Group commit. What arrives while all lanes are busy is collected and goes out together: one round trip and one flush of
  * the log for all of it, so that throughput rises with load while a lone command waits for nobody. A command starts at the
  * end of the event loop's current turn of microtasks, together with its neighbours. Batches leave in the order of arrival,
- * but two of them in flight may commit in either order: who needs an order awaits the first answer.
+ * but two of them in flight may commit in either order: who needs an order awaits the first answer. A store that hangs holds up
+ * what it has been sent; who still waits then is refused in time, and knows that nothing was done.
  */
 export class GroupCommit<Command, Answer> {
   readonly #options: GroupCommitOptions<Command, Answer>;
   #queue: Waiting<Command, Answer>[] = [];
   #lanes = 0;
   #scheduled = false;
+  /** Set for the command that has waited longest, while any waits. */
+  #patience: Timer | null = null;
+  #neverSent = 0;
 
   constructor(options: GroupCommitOptions<Command, Answer>) {
-    assert(options.batchMax > 0 && options.lanesMax > 0 && options.queuedMax > 0, 'limits must be positive');
+    const { batchMax, lanesMax, queuedMax, waitMsMax } = options;
+    assert(Math.min(batchMax, lanesMax, queuedMax, waitMsMax) > 0, 'limits must be positive');
     this.#options = options;
   }
 
@@ -48,14 +64,26 @@ export class GroupCommit<Command, Answer> {
     return this.#queue.length;
   }
 
+  /** How long the first of them has waited, ms; 0 when none does. */
+  get waitingMs(): number {
+    const first = this.#queue[0];
+    return first === undefined ? 0 : this.#options.clock.nowMs() - first.sinceMs;
+  }
+
+  /** Commands refused for having waited too long, since the start. */
+  get neverSent(): number {
+    return this.#neverSent;
+  }
+
   /** Settles when the command's batch is committed, or has failed. */
   submit(command: Command): Promise<Answer> {
     if (this.#queue.length >= this.#options.queuedMax) {
       return Promise.reject(new OverloadedError(`${this.#queue.length} commands are waiting for the store`));
     }
     return new Promise<Answer>((resolve, reject) => {
-      this.#queue.push({ command, resolve, reject });
+      this.#queue.push({ command, sinceMs: this.#options.clock.nowMs(), resolve, reject });
       this.#schedule();
+      this.#watch();
     });
   }
 
@@ -68,6 +96,25 @@ export class GroupCommit<Command, Answer> {
     });
   }
 
+  /** One timer for all: the queue is in order of arrival, so its first command is the first to have waited too long. */
+  #watch(): void {
+    if (this.#patience !== null || this.#queue.length === 0) return;
+    const { clock, waitMsMax } = this.#options;
+    this.#patience = clock.after(Math.max(0, waitMsMax - this.waitingMs), () => {
+      this.#patience = null;
+      this.#refuseLate(clock.nowMs() - waitMsMax);
+      this.#watch();
+    });
+  }
+
+  #refuseLate(sinceMsMax: number): void {
+    const inTime = this.#queue.findIndex(({ sinceMs }) => sinceMs > sinceMsMax);
+    const late = this.#queue.slice(0, inTime < 0 ? this.#queue.length : inTime);
+    this.#queue = this.#queue.slice(late.length);
+    this.#neverSent += late.length;
+    for (const { reject } of late) reject(new NeverSentError('the store is too slow: never sent'));
+  }
+
   #startLanes(): void {
     while (this.#queue.length > 0 && this.#lanes < this.#options.lanesMax) {
       const batch = this.#queue.slice(0, this.#batchSize());
@@ -75,6 +122,9 @@ export class GroupCommit<Command, Answer> {
       this.#lanes++;
       void this.#runLane(batch);
     }
+    if (this.#queue.length > 0) return;
+    this.#patience?.cancel();
+    this.#patience = null;
   }
 
   /** Callers woken by one batch come back together: a long queue is shared out among the free lanes. */

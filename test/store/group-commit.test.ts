@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { GroupCommit, OverloadedError } from '../../src/store/group-commit.ts';
+import { idleLoop } from '../../src/lib/clock.ts';
+import { VirtualClock } from '../../src/sim/virtual/virtual-clock.ts';
+import { GroupCommit, NeverSentError, OverloadedError } from '../../src/store/group-commit.ts';
 
 /** A store whose batches are committed by hand. */
 function byHand(limits: Partial<{ batchMax: number; lanesMax: number; queuedMax: number }> = {}) {
   const batches: { commands: readonly number[]; commit: () => void }[] = [];
+  const clock = new VirtualClock(0);
   const group = new GroupCommit<number, string>({
     run: (commands) =>
       new Promise((resolve) => {
@@ -16,9 +19,11 @@ function byHand(limits: Partial<{ batchMax: number; lanesMax: number; queuedMax:
     batchMax: 4,
     lanesMax: 2,
     queuedMax: 100,
+    waitMsMax: 1_000,
+    clock,
     ...limits,
   });
-  return { group, batches };
+  return { group, batches, clock };
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -90,5 +95,39 @@ describe('GroupCommit', () => {
       await turn();
     }
     expect(await Promise.all([...waiting, more])).toEqual(['done 2', 'done 3', 'done 5']);
+  });
+
+  it('refuses in time what a store that hangs has not been sent, and never sends it later', async () => {
+    const { group, batches, clock } = byHand({ lanesMax: 1, batchMax: 1 });
+    const pass = async (ms: number): Promise<void> => {
+      const untilMs = clock.nowMs() + ms;
+      while (clock.fireNext(untilMs)) await idleLoop();
+      await idleLoop();
+    };
+    const sent = group.submit(1);
+    await turn();
+    const outcomes: string[] = [];
+    const follow = (answer: Promise<string>): void =>
+      void answer.then(
+        (value) => outcomes.push(value),
+        (error: unknown) => outcomes.push(error instanceof NeverSentError ? error.code : String(error)),
+      );
+    follow(group.submit(2));
+    await pass(600);
+    follow(group.submit(3));
+    expect(group.waitingMs).toBe(600);
+    await pass(399);
+    expect(outcomes).toEqual([]);
+    await pass(1);
+    expect(outcomes).toEqual(['never_sent']);
+    expect(group.waitingMs).toBe(400);
+    batches[0]?.commit();
+    expect(await sent).toBe('done 1');
+    await turn();
+    batches[1]?.commit();
+    await pass(5_000);
+    expect(outcomes).toEqual(['never_sent', 'done 3']);
+    expect(batches.map(({ commands }) => commands)).toEqual([[1], [3]]);
+    expect([group.queued, group.waitingMs, group.neverSent]).toEqual([0, 0, 1]);
   });
 });

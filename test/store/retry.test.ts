@@ -1,7 +1,8 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Clock } from '../../src/lib/clock.ts';
 import { createPrng } from '../../src/lib/prng.ts';
-import { failureKind, withRetries } from '../../src/store/retry.ts';
+import { failureKind, RetryBudget, withRetries } from '../../src/store/retry.ts';
 
 const failure = (code: string): Error => Object.assign(new Error(code), { code });
 
@@ -21,9 +22,17 @@ function eager(): { clock: Clock; waitsMs: number[] } {
   return { clock, waitsMs };
 }
 
-function run(codes: string[], idempotent: boolean) {
+function run(codes: string[], idempotent: boolean, budget = new RetryBudget()) {
   const { clock, waitsMs } = eager();
-  const policy = { clock, prng: createPrng(7), attemptsMax: 4, delayMs: 10, delayMsMax: 15 };
+  const policy = {
+    clock,
+    prng: createPrng(7),
+    budget,
+    attemptsMax: 4,
+    delayMs: 10,
+    delayMsMax: 15,
+    tryingMsMax: 1_000,
+  };
   const left = [...codes];
   const outcome = withRetries(policy, idempotent, async () => {
     const code = left.shift();
@@ -62,5 +71,44 @@ describe('withRetries', () => {
     }
     expect(failureKind('not an error')).toBe('final');
     expect(failureKind(new Error('no code'))).toBe('final');
+  });
+});
+
+describe('the budget', () => {
+  it('R10: retries are never more than it had saved and a tenth of the first tries; then errors go up at once', async () => {
+    const work = fc.array(fc.nat(3), { maxLength: 200 });
+    await fc.assert(
+      fc.asyncProperty(work, fc.nat(5), async (failures, savedMax) => {
+        const budget = new RetryBudget({ savedMax, perTry: 0.1 });
+        let statements = 0;
+        for (const failing of failures) {
+          const { outcome, left } = run(Array<string>(failing).fill('40001'), true, budget);
+          const isDone = await outcome.then(
+            () => true,
+            () => false,
+          );
+          statements += failing - left.length + (isDone ? 1 : 0);
+          expect(budget.counts.retries).toBeLessThanOrEqual(savedMax + budget.counts.tries / 10);
+        }
+        expect(budget.counts.tries).toBe(failures.length);
+        expect(statements).toBe(budget.counts.tries + budget.counts.retries);
+      }),
+    );
+  });
+
+  it('that is used up comes back with work that succeeds', async () => {
+    const budget = new RetryBudget({ savedMax: 1, perTry: 0.25 });
+    expect(await run(['40001'], true, budget).outcome).toBe('done');
+    await expect(run(['40001'], true, budget).outcome).rejects.toMatchObject({ code: '40001' });
+    expect(budget.counts).toEqual({ tries: 2, retries: 1, denied: 1 });
+    for (let i = 0; i < 4; i++) await run([], true, budget).outcome;
+    expect(await run(['40001'], true, budget).outcome).toBe('done');
+  });
+
+  it('is not spent on what may not be repeated, or not any more', async () => {
+    const budget = new RetryBudget({ savedMax: 5, perTry: 0 });
+    await expect(run(['23505'], true, budget).outcome).rejects.toThrow();
+    await expect(run(['ECONNRESET'], false, budget).outcome).rejects.toThrow();
+    expect(budget.counts).toEqual({ tries: 2, retries: 0, denied: 0 });
   });
 });

@@ -22,6 +22,10 @@ const COLUMN_TYPES = {
   prev: Int32Array,
   /** Rises each time the row changes hands: even = free, odd = taken. */
   generation: Uint32Array,
+  /** Who writes the driver: HERE, a number of RemoteDrivers, or NOBODY. */
+  host: Uint16Array,
+  /** When the status was last set here, the engine's Unix ms; -Infinity when it is only what the host says. */
+  statusMs: Float64Array,
   /** Positions in DRIVER_STATUSES and VEHICLE_CLASSES. */
   status: Uint8Array,
   vehicleClass: Uint8Array,

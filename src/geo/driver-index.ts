@@ -9,6 +9,11 @@ import { DirtySlots } from './dirty-slots.ts';
 import { createColumns, growColumns, type DriverColumns } from './driver-columns.ts';
 import { DriverSlots } from './driver-slots.ts';
 
+/** A driver's `host`: this replica. What lies between HERE and NOBODY are numbers that RemoteDrivers gives to other replicas. */
+export const HERE = 0;
+/** A driver's `host`: nobody who could be reached, since the replica is gone or the driver has just connected at another. */
+export const NOBODY = 0xffff;
+
 const SLOTS_MIN = 1024;
 /** Small steps: at most a quarter of the index's memory is ever unused; each row is copied some four times in its life. */
 const GROWTH = 1.25;
@@ -23,9 +28,10 @@ export interface DriverIndexOptions {
 }
 
 /**
- * All drivers on duty, in memory. A driver has a slot, a small number that is stable until `remove` and is then given to
+ * All drivers on duty, in memory: those who are connected here, and those of other replicas as these tell of them. A driver has a slot, a small number that is stable until `remove` and is then given to
  * another; who keeps a slot keeps `columns.generation[slot]` too and asks `isCurrent`. Columns may be read directly by
- * slot; they are written through the methods only. Every change of place or duty marks the slot in `dirty`.
+ * slot; they are written through the methods only. Every change of place or duty of a driver who is here marks the slot in
+ * `dirty`: others are written by the replica that has them.
  * Order of slots and of lists depends on nothing but the order of calls, so that a replay repeats it.
  */
 export class DriverIndex {
@@ -38,6 +44,7 @@ export class DriverIndex {
   refusedCount = 0;
   private readonly slots = new DriverSlots();
   private readonly removalListeners: ((slot: number, driverId: DriverId) => void)[] = [];
+  private readonly hostListeners: ((slot: number) => void)[] = [];
   private capacity: number;
   /** Slots ever used: those below it are live or chained from `freeHead`. */
   private used = 0;
@@ -69,6 +76,11 @@ export class DriverIndex {
     return this.slots.slotOf(driverId);
   }
 
+  /** The same for an id that lies in bytes, one a character; makes no string. */
+  slotOfBytes(bytes: Uint8Array, at: number, length: number): number {
+    return this.slots.slotOfBytes(bytes, at, length);
+  }
+
   /** Whose slot it is, or null when it is free. */
   driverOf(slot: number): DriverId | null {
     return this.slots.driverOf(slot);
@@ -91,6 +103,11 @@ export class DriverIndex {
   /** R8: the driver's place was heard at most `staleMs` ago; others are no candidates. */
   isFresh(slot: number, nowMs: number, staleMs: number): boolean {
     return this.isPlaced(slot) && nowMs - this.columns.receivedMs[slot]! <= staleMs;
+  }
+
+  /** True when the driver is connected here, or was last; false for those of other replicas. */
+  isHere(slot: number): boolean {
+    return this.columns.host[slot] === HERE;
   }
 
   statusOf(slot: number): DriverStatus {
@@ -117,9 +134,10 @@ export class DriverIndex {
 
   /**
    * Takes a driver on duty, or changes the vehicle and status of one who is; answers the slot, or -1 when the index is
-   * full. A new driver is in no cell until `place`, and counts as heard at `nowMs`.
+   * full. A new driver is in no cell until `place`, counts as heard at `nowMs` and is at `host`; one who is known stays where
+   * he is (see `setHost`).
    */
-  add(driverId: DriverId, vehicle: Vehicle, status: DriverStatus, nowMs: number): number {
+  add(driverId: DriverId, vehicle: Vehicle, status: DriverStatus, nowMs: number, host = HERE): number {
     let slot = this.slotOf(driverId);
     if (slot < 0) {
       slot = this.freshSlot();
@@ -128,7 +146,7 @@ export class DriverIndex {
         return -1;
       }
       this.slots.bind(driverId, slot);
-      this.clear(slot, nowMs);
+      this.clear(slot, host, nowMs);
     }
     this.columns.vehicleClass[slot] = VEHICLE_CLASSES.indexOf(vehicle.vehicleClass);
     this.columns.seats[slot] = vehicle.seats;
@@ -153,6 +171,29 @@ export class DriverIndex {
     this.removalListeners.push(listener);
   }
 
+  /**
+   * Says who writes the driver from now on. One who comes here is marked dirty, so that the mirror and those who watch the zone
+   * hear of it; for one who goes away nothing is written, neither now nor as a removal: the new host writes the driver by
+   * now, often in the same zone, and a removal that came after would wipe that out.
+   */
+  setHost(slot: number, host: number): void {
+    assert(this.isLive(slot), 'the slot is in use');
+    if (this.columns.host[slot] === host) return;
+    this.columns.host[slot] = host;
+    for (const listener of this.hostListeners) listener(slot);
+    this.touch(slot);
+  }
+
+  /** Calls `listener` after each change of a driver's host. */
+  onHost(listener: (slot: number) => void): void {
+    this.hostListeners.push(listener);
+  }
+
+  /** Marks the driver dirty, if here. */
+  touch(slot: number): void {
+    if (this.columns.host[slot] === HERE) this.dirty.mark(slot);
+  }
+
   /** Moves a driver; H3 is asked only near or beyond the rim of the present cell. Degrees; what is no place throws. */
   place(slot: number, lat: number, lng: number): void {
     assert(isPlace(lat, lng), 'a place within its ranges');
@@ -161,7 +202,7 @@ export class DriverIndex {
     if (row >= 0 && columns.lat[slot] === lat && columns.lng[slot] === lng) return;
     columns.lat[slot] = lat;
     columns.lng[slot] = lng;
-    this.dirty.mark(slot);
+    this.touch(slot);
     if (row >= 0 && this.cells.holds(row, lat, lng)) return;
     this.settle(slot, cellAt(lat, lng, this.grid.resolution));
   }
@@ -174,13 +215,15 @@ export class DriverIndex {
     else if (Number.isNaN(columns.idleSinceMs[slot])) columns.idleSinceMs[slot] = nowMs;
     if (code === AVAILABLE || code === OFFLINE) this.setFree(slot, null);
     columns.status[slot] = code;
-    this.dirty.mark(slot);
+    columns.statusMs[slot] = nowMs;
+    this.touch(slot);
   }
 
   /** Where a driver on a trip will be free (the matcher plans with it); null when that is not known. */
   setFree(slot: number, free: Place | null): void {
     this.columns.freeLat[slot] = free?.lat ?? NaN;
     this.columns.freeLng[slot] = free?.lng ?? NaN;
+    this.touch(slot);
   }
 
   /** Metres from a place in a straight line; the driver must be placed. */
@@ -210,8 +253,9 @@ export class DriverIndex {
     return slot;
   }
 
-  private clear(slot: number, nowMs: number): void {
+  private clear(slot: number, host: number, nowMs: number): void {
     const { columns } = this;
+    columns.host[slot] = host;
     columns.lat[slot] = columns.lng[slot] = columns.atMs[slot] = NaN;
     columns.speedMps[slot] = columns.headingDeg[slot] = columns.accuracyM[slot] = NaN;
     columns.idleSinceMs[slot] = NaN;

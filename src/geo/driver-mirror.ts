@@ -2,6 +2,7 @@ import type { Zone } from '../domain/cell.ts';
 import type { DriverId } from '../domain/ids.ts';
 import type { DriverIndex } from './driver-index.ts';
 import type { DriverRecord } from './driver-record.ts';
+import { partOf, WaitingRemovals, type FlushPlan, type ZonePlan } from './flush-plan.ts';
 
 export interface MirroredDriver extends DriverRecord {
   readonly driverId: DriverId;
@@ -13,8 +14,9 @@ export interface MirroredDriver extends DriverRecord {
  */
 export interface DriverMirror {
   /**
-   * Writes what changed since the last flush. Never two at once: a call during a flush joins it. Resolves when done, also
-   * when the store failed: then all of it is kept for a later flush, and `onError` has been told.
+   * Plans what changed since the last flush, tells of the plan at once (`onPlan`), and writes it. Never two writes at once: during
+   * one a call joins it, and after a failed one the store is left alone for a while; what was planned meanwhile is kept for the
+   * next. Resolves when done, also when the store failed: then `onError` has been told.
    */
   flush(nowMs: number): Promise<void>;
   /** Drivers of a zone heard within `maxAgeMs`, written by any replica; in no order. Rejects when the store is out of reach. */
@@ -30,15 +32,6 @@ export interface MirrorCounts {
   droppedRemovals: number;
 }
 
-/** One zone's part of a flush. Removals go first: a driver who left and came back is in both lists. */
-export interface ZonePlan {
-  readonly zone: Zone;
-  readonly removals: DriverId[];
-  readonly slots: number[];
-}
-
-export type FlushPlan = ReadonlyMap<Zone, ZonePlan>;
-
 export interface MirrorPlannerOptions {
   readonly index: DriverIndex;
   /** Drivers in one flush; the rest stays dirty for the next. */
@@ -50,15 +43,13 @@ export interface MirrorPlannerOptions {
 }
 
 /**
- * Decides what a flush writes: no I/O. What it remembers, the zone each driver was last sent to, only ever adds removals;
- * a write is never left out because of what the store is believed to hold (R12). Every part of a plan may be repeated, so
- * a failed flush is given back whole.
+ * Decides what a flush tells of the drivers who are here: no I/O. What it remembers, the zone each driver was last planned into,
+ * only ever adds removals; a row is never left out because of what others are believed to hold (R12). A plan is made once:
+ * what could not be carried out is the backlog's (plan-backlog.ts).
  */
 export class MirrorPlanner {
-  droppedRemovals = 0;
   private readonly options: MirrorPlannerOptions;
-  private readonly waiting = new Map<Zone, Set<DriverId>>();
-  private waitingCount = 0;
+  private readonly waiting: WaitingRemovals;
   /** By slot: the zone it was last planned into, 0 = none. */
   private sentTo = new Float64Array(0);
   private refreshAt = 0;
@@ -68,56 +59,55 @@ export class MirrorPlanner {
 
   constructor(options: MirrorPlannerOptions) {
     this.options = options;
+    this.waiting = new WaitingRemovals(options.removalsMax);
     options.index.onRemove((slot, driverId) => this.leave(slot, driverId));
+    options.index.onHost((slot) => this.changeHost(slot));
+  }
+
+  get droppedRemovals(): number {
+    return this.waiting.droppedCount;
+  }
+
+  /** The zone the driver was last planned into; 0 = none, or the slot has changed hands, or the driver is not here any more. */
+  zonePlanned(slot: number): number {
+    return this.sentTo[slot] ?? 0;
   }
 
   /** Takes the dirty drivers, those due for a refresh and the waiting removals. */
   plan(nowMs: number): FlushPlan {
     const { index, flushDriversMax } = this.options;
     this.markForRefresh(nowMs);
-    if (this.sentTo.length < index.slotsEnd) this.widen(index.columns.lat.length);
+    this.widen();
     const plan = new Map<Zone, ZonePlan>();
     const writes: [number, Zone][] = [];
     for (let taken = Math.min(flushDriversMax, index.dirty.count); taken > 0; taken--) {
       const slot = index.dirty.take();
-      const zone = index.isLive(slot) ? index.zoneOf(slot) : null;
+      const zone = index.isLive(slot) && index.isHere(slot) ? index.zoneOf(slot) : null;
       if (zone === null) continue;
       if (this.sentTo[slot] !== zone) this.leave(slot, index.driverOf(slot)!);
       this.sentTo[slot] = zone;
       writes.push([slot, zone]);
     }
-    for (const [zone, drivers] of this.waiting) partOf(plan, zone).removals.push(...drivers);
+    this.waiting.takeInto(plan);
     for (const [slot, zone] of writes) partOf(plan, zone).slots.push(slot);
-    this.waiting.clear();
-    this.waitingCount = 0;
     return plan;
   }
 
-  /** Gives back a plan that may not have been carried out, or only in part. */
-  giveBack(plan: FlushPlan): void {
-    for (const { zone, removals, slots } of plan.values()) {
-      for (const driverId of removals) this.wait(zone, driverId);
-      for (const slot of slots) this.options.index.dirty.mark(slot);
-    }
-  }
-
   private leave(slot: number, driverId: DriverId): void {
-    const zone = this.sentTo[slot] ?? 0;
-    if (zone !== 0) {
-      this.wait(zone as Zone, driverId);
-      this.sentTo[slot] = 0;
-    }
+    const zone = this.zonePlanned(slot);
+    if (zone === 0) return;
+    this.waiting.add(zone as Zone, driverId);
+    this.sentTo[slot] = 0;
   }
 
-  private wait(zone: Zone, driverId: DriverId): void {
-    if (this.waitingCount === this.options.removalsMax) {
-      this.droppedRemovals++;
-      return;
-    }
-    const drivers = this.waiting.get(zone) ?? new Set();
-    this.waiting.set(zone, drivers);
-    if (!drivers.has(driverId)) this.waitingCount++;
-    drivers.add(driverId);
+  /**
+   * One who goes away is forgotten without a removal: the new host writes the driver by now. One who comes was written by
+   * another host, where he was last seen: from there he is to be removed should he have moved on.
+   */
+  private changeHost(slot: number): void {
+    const { index } = this.options;
+    this.widen();
+    this.sentTo[slot] = index.isHere(slot) ? (index.zoneOf(slot) ?? 0) : 0;
   }
 
   /** Marks a slice of the slots, so that the slices of `refreshMs` make one round; of these only who has pinged since. */
@@ -130,19 +120,15 @@ export class MirrorPlanner {
     for (; this.refreshDue >= 1; this.refreshDue--) {
       if (this.refreshAt >= end) this.refreshAt = 0;
       const slot = this.refreshAt++;
-      if (index.isLive(slot) && nowMs - index.columns.receivedMs[slot]! <= refreshMs) index.dirty.mark(slot);
+      if (index.isLive(slot) && nowMs - index.columns.receivedMs[slot]! <= refreshMs) index.touch(slot);
     }
   }
 
-  private widen(slots: number): void {
-    const sentTo = new Float64Array(slots);
+  private widen(): void {
+    const { slotsEnd, columns } = this.options.index;
+    if (this.sentTo.length >= slotsEnd) return;
+    const sentTo = new Float64Array(columns.lat.length);
     sentTo.set(this.sentTo);
     this.sentTo = sentTo;
   }
-}
-
-function partOf(plan: Map<Zone, ZonePlan>, zone: Zone): ZonePlan {
-  let part = plan.get(zone);
-  if (part === undefined) plan.set(zone, (part = { zone, removals: [], slots: [] }));
-  return part;
 }

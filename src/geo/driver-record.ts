@@ -37,8 +37,8 @@ export function packRecord(index: DriverIndex, slot: number): Buffer {
   buffer.writeDoubleLE(columns.atMs[slot]!, 8);
   buffer.writeDoubleLE(columns.receivedMs[slot]!, 16);
   buffer.writeDoubleLE(index.cellOf(slot)!, 24);
-  buffer.writeUInt16LE(hundredths(columns.headingDeg[slot]!), 32);
-  buffer.writeUInt16LE(hundredths(columns.speedMps[slot]!), 34);
+  buffer.writeUInt16LE(toHundredths(columns.headingDeg[slot]!), 32);
+  buffer.writeUInt16LE(toHundredths(columns.speedMps[slot]!), 34);
   buffer[36] = VERSION;
   buffer[37] = columns.status[slot]!;
   buffer[38] = columns.vehicleClass[slot]!;
@@ -58,14 +58,17 @@ export function unpackRecord(buffer: Buffer): DriverRecord | null {
     atMs: buffer.readDoubleLE(8),
     receivedMs: buffer.readDoubleLE(16),
     cell: buffer.readDoubleLE(24) as Cell,
-    headingDeg: known(buffer.readUInt16LE(32)),
-    speedMps: known(buffer.readUInt16LE(34)),
+    headingDeg: orNull(fromHundredths(buffer.readUInt16LE(32))),
+    speedMps: orNull(fromHundredths(buffer.readUInt16LE(34))),
     status,
     vehicleClass,
     seats: buffer[39]!,
   };
 }
 
-const hundredths = (value: number): number =>
+/** A heading or a speed in 16 bits; NaN = unknown, beyond 655.34 the same as that. */
+export const toHundredths = (value: number): number =>
   Number.isNaN(value) ? UNKNOWN : Math.min(UNKNOWN - 1, Math.round(value * 100));
-const known = (value: number): number | null => (value === UNKNOWN ? null : value / 100);
+/** The reverse, NaN = unknown. */
+export const fromHundredths = (value: number): number => (value === UNKNOWN ? NaN : value / 100);
+const orNull = (value: number): number | null => (Number.isNaN(value) ? null : value);

@@ -17,6 +17,17 @@ export class DriverSlots {
     return this.table[this.probe(driverId)]!;
   }
 
+  /** The same for an id that lies in bytes, one a character, as all that `isAccountId` lets pass: makes no string. */
+  slotOfBytes(bytes: Uint8Array, at: number, length: number): number {
+    const mask = this.table.length - 1;
+    let row = hashBytes(bytes, at, length) & mask;
+    for (let slot = this.table[row]!; slot !== FREE; slot = this.table[row]!) {
+      if (isSpelt(this.ids[slot]!, bytes, at, length)) return slot;
+      row = (row + 1) & mask;
+    }
+    return FREE;
+  }
+
   /** Null for a slot that is free. */
   driverOf(slot: number): DriverId | null {
     return this.ids[slot] ?? null;
@@ -65,6 +76,23 @@ export class DriverSlots {
 function hash(text: string): number {
   let h = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193);
-  h = Math.imul(h ^ (h >>> 15), 0x85ebca6b);
+  return mixed(h);
+}
+
+/** `hash` of the text that the bytes spell. */
+function hashBytes(bytes: Uint8Array, at: number, length: number): number {
+  let h = 0x811c9dc5;
+  for (let i = at; i < at + length; i++) h = Math.imul(h ^ bytes[i]!, 0x01000193);
+  return mixed(h);
+}
+
+function mixed(hash: number): number {
+  const h = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b);
   return h ^ (h >>> 13);
+}
+
+function isSpelt(text: string, bytes: Uint8Array, at: number, length: number): boolean {
+  if (text.length !== length) return false;
+  for (let i = 0; i < length; i++) if (text.charCodeAt(i) !== bytes[at + i]!) return false;
+  return true;
 }

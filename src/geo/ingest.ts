@@ -26,7 +26,7 @@ export interface PingsResult {
   readonly usableCount: number;
 }
 
-/** A driver removed for silence, with what was known last. */
+/** A driver of this replica removed for silence, with what was known last. */
 export interface SilentDriver {
   readonly driverId: DriverId;
   readonly status: DriverStatus;
@@ -42,7 +42,8 @@ export interface Ingest {
    */
   pings(slot: number, rows: Float64Array, count: number, nowMs: number): PingsResult;
   /**
-   * Removes drivers not heard for longer than `offlineMs` (R8) and answers them. Looks at `slotsMax` slots a call and goes
+   * Removes drivers not heard for longer than `offlineMs` (R8) and answers those of them who were here: the others are not ours
+   * to send home, only no longer worth a row. Looks at `slotsMax` slots a call and goes
    * round, so it takes `slotsEnd / slotsMax` calls to see everybody: 65,536 take some 0.1 ms.
    */
   sweepSilent(nowMs: number, offlineMs: number, slotsMax?: number): SilentDriver[];
@@ -131,8 +132,10 @@ class IndexIngest implements Ingest {
       if (this.sweepAt >= this.index.slotsEnd) this.sweepAt = 0;
       const slot = this.sweepAt++;
       if (nowMs - receivedMs[slot]! <= offlineMs || !this.index.isLive(slot)) continue;
-      const driverId = this.index.driverOf(slot)!;
-      silent.push({ driverId, status: this.index.statusOf(slot), receivedMs: receivedMs[slot]! });
+      if (this.index.isHere(slot)) {
+        const driverId = this.index.driverOf(slot)!;
+        silent.push({ driverId, status: this.index.statusOf(slot), receivedMs: receivedMs[slot]! });
+      }
       this.index.remove(slot);
     }
     return silent;

@@ -173,7 +173,6 @@ describe('the mirror in Redis', () => {
     await mirror.flush(0);
     expect(errors).toHaveLength(1);
     expect(mirror.counts.failedFlushes).toBe(1);
-    expect(index.dirty.count).toBe(2);
     await redis.del(geo);
     index.remove(index.slotOf(driver(2)));
     await mirror.flush(499);

@@ -4,9 +4,11 @@ import { zoneAt, type Zone } from '../../src/domain/cell.ts';
 import { DRIVER_STATUSES } from '../../src/domain/driver-state.ts';
 import type { DriverId } from '../../src/domain/ids.ts';
 import { SEATS_MAX, VEHICLE_CLASSES } from '../../src/domain/vehicle.ts';
-import { DriverIndex } from '../../src/geo/driver-index.ts';
-import { MirrorPlanner, type FlushPlan, type MirrorPlannerOptions } from '../../src/geo/driver-mirror.ts';
+import { DriverIndex, HERE, NOBODY } from '../../src/geo/driver-index.ts';
+import { MirrorPlanner, type MirrorPlannerOptions } from '../../src/geo/driver-mirror.ts';
 import { packRecord, unpackRecord } from '../../src/geo/driver-record.ts';
+import type { FlushPlan } from '../../src/geo/flush-plan.ts';
+import { PlanBacklog } from '../../src/geo/plan-backlog.ts';
 import { createPrng } from '../../src/lib/prng.ts';
 
 const GRID = { resolution: 9, zoneResolution: 6 };
@@ -147,34 +149,112 @@ describe('the plan of a flush', () => {
     expect(planner.droppedRemovals).toBe(1);
   });
 
-  it('leaves the store as the index, whatever moves, leaves, and fails, wholly or in part', () => {
+  it('has only drivers who are here, and of who has gone to another host no removal', () => {
+    const { planner, put, index } = setUp({ refreshMs: 1_000 });
+    const [here, away, far] = [put(1, 1, 1), put(2, 1, 1), put(3, 1, 1)];
+    index.setHost(far, 7);
+    expect(written(planner.plan(0))).toEqual([here, away]);
+    index.setHost(away, NOBODY);
+    index.place(away, 2, 2);
+    index.setStatus(far, 'on_trip', 0);
+    for (const slot of [here, away, far]) index.columns.receivedMs[slot] = 1_000;
+    const plan = planner.plan(1_000);
+    expect(written(plan)).toEqual([here]);
+    expect([...plan.values()].flatMap(({ removals }) => removals)).toEqual([]);
+    index.remove(away);
+    index.remove(far);
+    expect(planner.plan(1_001).size).toBe(0);
+  });
+
+  it('has a driver who comes here, removed from where the host before had him', () => {
+    const { planner, put, index } = setUp();
+    const slot = put(1, 1, 1);
+    index.setHost(slot, 7);
+    planner.plan(0);
+    index.setHost(slot, HERE);
+    index.place(slot, 2, 2);
+    const plan = planner.plan(1);
+    expect(plan.get(zoneAt(1, 1, GRID))).toMatchObject({ removals: [driver(1)], slots: [] });
+    expect(plan.get(zoneAt(2, 2, GRID))).toMatchObject({ removals: [], slots: [slot] });
+  });
+});
+
+describe('the backlog of plans', () => {
+  function withBacklog(options: Partial<MirrorPlannerOptions> = {}) {
+    const { index, planner, put } = setUp(options);
+    const zonePlanned = (slot: number) => planner.zonePlanned(slot);
+    const limits = { flushDriversMax: 1_000, removalsMax: 1_000, ...options };
+    return { index, planner, put, backlog: new PlanBacklog({ zonePlanned, ...limits }) };
+  }
+
+  it('joins later plans to those that wait: each driver once, where the newest has him', () => {
+    const { planner, put, index, backlog } = withBacklog();
+    const [a, b] = [put(1, 1, 1), put(2, 1, 1)];
+    backlog.keep(planner.plan(0));
+    put(1, 2, 2);
+    index.remove(b);
+    backlog.keep(planner.plan(1));
+    const plan = backlog.take();
+    expect(plan.get(zoneAt(1, 1, GRID))).toMatchObject({ removals: [driver(2), driver(1)], slots: [] });
+    expect(plan.get(zoneAt(2, 2, GRID))).toMatchObject({ removals: [], slots: [a] });
+    expect(backlog.take().size).toBe(0);
+  });
+
+  it('R10 gives at most flushDriversMax drivers at a time, and forgets removals beyond removalsMax', () => {
+    const { planner, put, index, backlog } = withBacklog({ flushDriversMax: 2, removalsMax: 2 });
+    for (const n of [1, 2, 3]) put(n, n, n);
+    backlog.keep(planner.plan(0));
+    backlog.keep(planner.plan(0));
+    expect(written(backlog.take())).toEqual([0, 1]);
+    expect(written(backlog.take())).toEqual([2]);
+    index.remove(0);
+    index.remove(1);
+    backlog.keep(planner.plan(0));
+    index.remove(2);
+    backlog.keep(planner.plan(0));
+    expect(backlog.droppedRemovals).toBe(1);
+    expect([...backlog.take().values()].flatMap(({ removals }) => removals)).toHaveLength(2);
+  });
+
+  it('leaves the store as the index, whatever moves, leaves, changes hosts, and fails, wholly or in part', () => {
     fc.assert(
       fc.property(fc.bigInt({ min: 0n, max: 2n ** 60n }), (seed) => {
         const prng = createPrng(seed);
-        const { planner, put, index } = setUp({ flushDriversMax: 4 });
+        const { planner, put, index, backlog } = withBacklog({ flushDriversMax: 4 });
         const store = new Map<Zone, Set<DriverId>>();
+        /** Drivers whom another replica has written: what it left behind is not this one's. */
+        const elsewhere = new Set<DriverId>();
         for (let step = 0; step < 60; step++) {
           const n = prng.int(6);
-          if (prng.chance(0.3) && index.slotOf(driver(n)) >= 0) index.remove(index.slotOf(driver(n)));
-          else put(n, prng.int(3), prng.int(2), step);
+          const slot = index.slotOf(driver(n));
+          if (prng.chance(0.3) && slot >= 0) index.remove(slot);
+          else if (prng.chance(0.1) && slot >= 0) {
+            elsewhere.add(driver(n));
+            index.setHost(slot, prng.chance(0.5) ? NOBODY : HERE);
+          } else put(n, prng.int(3), prng.int(2), step);
           if (!prng.chance(0.5)) continue;
-          const plan = planner.plan(step);
-          if (prng.chance(0.5)) carryOut(store, index, plan);
-          else {
-            const parts = [...plan].filter(() => prng.chance(0.5));
-            carryOut(store, index, new Map(parts));
-            planner.giveBack(plan);
-          }
+          backlog.keep(planner.plan(step));
+          if (prng.chance(0.3)) continue;
+          const plan = backlog.take();
+          const done = prng.chance(0.5) ? [...plan] : [...plan].filter(() => prng.chance(0.5));
+          carryOut(store, index, new Map(done));
+          if (done.length < plan.size) backlog.keep(plan);
         }
-        while (index.dirty.count > 0) carryOut(store, index, planner.plan(60));
-        carryOut(store, index, planner.plan(60));
+        for (let more = 0; more < 20; more++) {
+          backlog.keep(planner.plan(60));
+          carryOut(store, index, backlog.take());
+        }
+        const ours = (driverId: DriverId) => !elsewhere.has(driverId);
         const held = [...store].flatMap(([zone, drivers]) =>
-          [...drivers].map((driverId) => `${driverId} ${zone}`),
+          [...drivers].filter(ours).map((driverId) => `${driverId} ${zone}`),
         );
         const live = [0, 1, 2, 3, 4, 5].map((n) => index.slotOf(driver(n))).filter((slot) => slot >= 0);
+        const wanted = live.filter((slot) => ours(index.driverOf(slot)!));
         expect(held.sort()).toEqual(
-          live.map((slot) => `${index.driverOf(slot)} ${index.zoneOf(slot)}`).sort(),
+          wanted.map((slot) => `${index.driverOf(slot)} ${index.zoneOf(slot)}`).sort(),
         );
+        const here = live.filter((slot) => index.isHere(slot));
+        for (const slot of here) expect(store.get(index.zoneOf(slot)!)).toContain(index.driverOf(slot));
       }),
       { numRuns: 300 },
     );

@@ -29,7 +29,10 @@ export interface Roll {
  * Implementations: beats-redis.ts (one script, one slot), beats-memory.ts; one contract suite for both.
  */
 export interface Beats {
-  /** Puts this replica on the roll and answers the roll, atomically. Rejects when the store is out of reach, or after a second. */
+  /**
+   * Puts this replica on the roll and answers the roll, atomically. Rejects (an Error with `code`) when the store is out of reach, or
+   * after a second; whether the beat then counted is unknown. One at a time. `knownEpoch`: the highest this replica has been answered.
+   */
   beat(info: BeatInfo, knownEpoch: number): Promise<Roll>;
   /** Off the roll at once, so that the others need not wait for the lease to run out. A later `beat` joins anew. */
   leave(): Promise<void>;

@@ -1,5 +1,5 @@
 import { cellName, type Zone } from '../domain/cell.ts';
-import type { DriverId } from '../domain/ids.ts';
+import type { DriverId, ReplicaId } from '../domain/ids.ts';
 
 /**
  * Every key name in Redis. All that is in Redis can be made again (R12), so every key expires. Braces are hash tags: keys
@@ -12,10 +12,30 @@ export interface RedisKeys {
   zoneDrivers(zone: Zone): string;
   /** String: the tripId that a driver is claimed for; expires with the claim (offer's life and a margin). */
   claim(driverId: DriverId): string;
+  /** Who is alive: three keys in one slot, see BeatKeys. */
+  beats(): BeatKeys;
+  /** Channel: what every replica is told. */
+  topicNews(): string;
+  /** Channel: what this replica is told and asked. */
+  topicReplica(replicaId: ReplicaId): string;
+  /** Channel: the drivers of a zone, for who watches it. Topics have hash tags too: sharded pub/sub spreads them by these. */
+  topicZone(zone: Zone): string;
+}
+
+/** All three expire BEATS_TTL_MS after the last beat of any replica. */
+export interface BeatKeys {
+  /** Sorted set: member replicaId, score the moment of its last beat, Unix milliseconds of Redis' clock. */
+  readonly roll: string;
+  /** Hash: field replicaId, value the JSON of its BeatInfo. Has the members of `roll`. */
+  readonly infos: string;
+  /** Hash: `epoch`, an integer, and `alive`, the ids that it stands for. */
+  readonly epoch: string;
 }
 
 /** A zone nobody writes any more is forgotten after this. */
 export const ZONE_TTL_MS = 10 * 60_000;
+/** After an hour without any replica the next one begins anew, at epoch 1. */
+export const BEATS_TTL_MS = 60 * 60_000;
 
 /** `prefix`: one per deployment sharing a Redis, and one per test; 1 to 32 characters, no braces. */
 export function createRedisKeys(prefix = 'hd'): RedisKeys {
@@ -23,5 +43,13 @@ export function createRedisKeys(prefix = 'hd'): RedisKeys {
     zoneGeo: (zone) => `${prefix}:{${cellName(zone)}}:geo`,
     zoneDrivers: (zone) => `${prefix}:{${cellName(zone)}}:drivers`,
     claim: (driverId) => `${prefix}:claim:{${driverId}}`,
+    beats: () => ({
+      roll: `${prefix}:{beats}:roll`,
+      infos: `${prefix}:{beats}:infos`,
+      epoch: `${prefix}:{beats}:epoch`,
+    }),
+    topicNews: () => `${prefix}:{news}`,
+    topicReplica: (replicaId) => `${prefix}:replica:{${replicaId}}`,
+    topicZone: (zone) => `${prefix}:zone:{${cellName(zone)}}`,
   };
 }

@@ -1,0 +1,75 @@
+import type { Cluster, Redis } from 'ioredis';
+
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import type { Bus, BusCounts } from './bus.ts';
+import { createRedisLine } from './line-redis.ts';
+import { Listening } from './listening.ts';
+
+/** What Redis has not answered yet, of all topics: beyond it messages are lost, so that a Redis that hangs does not fill the memory. */
+const UNANSWERED_BYTES_MAX = 16 * 2 ** 20;
+/** What a message costs beside its own bytes while it waits (the client's command and promise, measured roughly). */
+const MESSAGE_COST_BYTES = 512;
+
+export interface RedisBusOptions {
+  /** Publishes; may serve other commands too. */
+  readonly commands: Redis | Cluster;
+  /**
+   * Only subscribes. A Redis with `autoResubscribe: false`, or a Cluster with `shardedSubscribers: true`; either reconnects
+   * by itself, as is ioredis' default.
+   */
+  readonly subscriber: Redis | Cluster;
+  /** Sharded pub/sub (Redis 7): a must on a Cluster; a single server has it too. The same on all replicas. */
+  readonly isSharded: boolean;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/**
+ * Redis pub/sub. Every topic carries a hash tag (redis-keys.ts). What is published while the connection is down is lost; what was under
+ * way when it was lost may be repeated. A connection that is dead without a word is found within some seconds.
+ */
+export function createRedisBus(options: RedisBusOptions): Bus {
+  const { commands, isSharded } = options;
+  const counts: BusCounts = { sent: 0, sentBytes: 0, heard: 0, heardBytes: 0, lost: 0 };
+  const listening = new Listening({ ...options, line: createRedisLine(options) });
+  let unansweredBytes = 0;
+  let isClosed = false;
+  return {
+    counts,
+    publish(topic, bytes) {
+      const costBytes = bytes.length + MESSAGE_COST_BYTES;
+      if (isClosed || commands.status !== 'ready' || unansweredBytes + costBytes > UNANSWERED_BYTES_MAX) {
+        counts.lost += 1;
+        return;
+      }
+      counts.sent += 1;
+      counts.sentBytes += bytes.length;
+      unansweredBytes += costBytes;
+      const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      const sent: Promise<unknown> = isSharded
+        ? commands.spublish(topic, buffer)
+        : commands.publish(topic, buffer);
+      sent.then(
+        () => (unansweredBytes -= costBytes),
+        () => {
+          unansweredBytes -= costBytes;
+          counts.lost += 1;
+        },
+      );
+    },
+    listen(topic, heard) {
+      return listening.listen(topic, (bytes) => {
+        counts.heard += 1;
+        counts.heardBytes += bytes.length;
+        heard(bytes);
+      });
+    },
+    unlisten: (topic) => listening.unlisten(topic),
+    onGap: (gap) => listening.onGap(gap),
+    close() {
+      isClosed = true;
+      listening.close();
+    },
+  };
+}

@@ -29,6 +29,8 @@ export interface DriverSurroundings {
   readonly counts: PhoneCounts;
   /** New for each run: part of every command's id. */
   readonly runTag: string;
+  /** Base URLs of the servers; none: the lines know their way. */
+  readonly servers?: readonly string[];
 }
 
 export interface DriverAppOptions {
@@ -77,6 +79,7 @@ export class DriverApp {
       prng: prng.fork(),
       habits: around.habits.phone,
       line: options.line,
+      servers: around.servers ?? [],
       idPrefix: `${around.runTag}.${driverId}`.slice(-48),
       owner: this,
       counts: around.counts,
@@ -166,6 +169,11 @@ export class DriverApp {
   stopped(code: number): void {
     this.stop();
     this.around.watch.stopped(this.driverId, `closed with ${code}`);
+  }
+
+  /** With an offer or a trip a moment without a line may cost something. */
+  mayMove(): boolean {
+    return this.duty === 'on' && this.work.isIdle;
   }
 
   private goOnDuty(): void {

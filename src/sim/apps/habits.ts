@@ -1,8 +1,11 @@
 /** How an app's software behaves on a bad line. Times in ms of the app's clock: a demo multiplies them by its speed. */
 export interface PhoneHabits {
-  /** No welcome or no answer for so long: the connection is tried anew, the command is sent again. */
+  /**
+   * No welcome for so long: another server is tried. No answer: the command is sent again; no answer a second time on the same
+   * line, or no sign of life for as long: the line is given up, and another server tried.
+   */
   readonly answerTimeoutMs: number;
-  /** First pause before trying again (connecting, or a command refused as retryable); doubles up to `retryMsMax`, ± half. */
+  /** First pause before trying again (connecting, or a command refused as retryable); doubles up to `retryMsMax`, times a random number below 1. */
   readonly retryMs: number;
   readonly retryMsMax: number;
 }

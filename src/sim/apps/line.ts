@@ -6,6 +6,8 @@ export interface LineEvents {
   received(message: ServerMessage): void;
   /** The line is gone, by its WebSocket close code; also when it could not be opened (1006). */
   closed(code: number): void;
+  /** A sign of life that is no message. */
+  heard(): void;
 }
 
 /**
@@ -14,10 +16,13 @@ export interface LineEvents {
  * again. No event is called from inside `open`, `send` or `close`.
  */
 export interface Line<M> {
-  open(resume: ResumePoint | null): void;
+  /** `url`: base URL of the server; null = where this line goes by itself. */
+  open(resume: ResumePoint | null, url: string | null): void;
   /** Hands the message over at once, if the connection is still there: a message may be lost, as on any line. */
   send(message: M): void;
   close(): void;
+  /** Asks the server for a sign of life (`heard`); absent on a line that cannot. */
+  probe?(): void;
 }
 
 /** Makes the line of one phone. */

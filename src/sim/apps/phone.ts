@@ -3,14 +3,16 @@ import type { ResumePoint } from '../../gateway/session.ts';
 import { assert } from '../../lib/assert.ts';
 import type { Clock, Timer } from '../../lib/clock.ts';
 import type { Prng } from '../../lib/prng.ts';
-import { afterClose } from '../../protocol/close-codes.ts';
+import { afterClose, CLOSE } from '../../protocol/close-codes.ts';
 import type { ServerMessage, Snapshot } from '../../protocol/messages.ts';
 import type { PhoneHabits } from './habits.ts';
 import type { Line, OpenLine } from './line.ts';
+import { ServerChoice } from './server-choice.ts';
 
 type Ack = Extract<ServerMessage, { t: 'ack' }>;
 type Welcome = Extract<ServerMessage, { t: 'welcome' }>;
 type Refusal = Extract<ServerMessage, { t: 'error' }>;
+type Move = Extract<ServerMessage, { t: 'move' }>;
 /** What the server tells without being asked. */
 export type Told = Extract<ServerMessage, { t: 'offer' | 'offer_closed' | 'trip' | 'driver_at' | 'duty' }>;
 /** The final answer to a command: retryable errors are retried and not seen here. */
@@ -25,6 +27,8 @@ export interface PhoneOwner {
   told(message: Told): void;
   /** The server said not to come back, by its close code. */
   stopped(code: number): void;
+  /** Whether it suits now to connect to another server, which takes a moment; absent: it never does. */
+  mayMove?(): boolean;
 }
 
 /** What happened on the line, for summaries and for tests. */
@@ -38,6 +42,10 @@ export interface PhoneCounts {
   gaps: number;
   /** Numbered messages that had been seen. */
   duplicates: number;
+  /** Connected elsewhere because the server asked for it. */
+  moves: number;
+  /** Lines given up because the server was silent. */
+  silences: number;
 }
 
 /** Shared by all phones of one side: counting each by itself would cost memory and tell no more. */
@@ -48,6 +56,8 @@ export const createPhoneCounts = (): PhoneCounts => ({
   repeats: 0,
   gaps: 0,
   duplicates: 0,
+  moves: 0,
+  silences: 0,
 });
 
 export interface PhoneOptions<M> {
@@ -55,6 +65,8 @@ export interface PhoneOptions<M> {
   readonly prng: Prng;
   readonly habits: PhoneHabits;
   readonly line: OpenLine<M>;
+  /** Base URLs of servers that do equally well; none: the line knows its way, and a silent server is waited for. */
+  readonly servers?: readonly string[];
   /** Command ids begin with it: new for each run, or an old run's answers come back. */
   readonly idPrefix: string;
   readonly owner: PhoneOwner;
@@ -65,32 +77,42 @@ interface Pending<M> {
   readonly message: M;
   readonly answered: (answer: Answer) => void;
   sends: number;
+  /** Time-outs on the present line, without a word from the server about it. */
+  silences: number;
   timer: Timer | null;
 }
 
 /** Commands under way at once; an app that has more is wrong. The gateway takes 8. */
 const PENDING_MAX = 8;
+/** Time-outs of one command on one line: then its server is taken for frozen. */
+const SILENCES_MAX = 2;
 
 /**
  * A phone's software below the app: stays connected while switched on, resumes by epoch and number, gives every command an
- * id and repeats it with that id, after a lost connection, a time-out or a retryable error, until it has an answer (R5).
+ * id and repeats it with that id, after a lost connection, a time-out or a retryable error, until it has an answer (R5). A server
+ * that fails, goes away or is silent is left for the next; after a lost line it is tried once more, for it may resume.
  */
 export class Phone<M extends { t: string }> {
   private readonly options: PhoneOptions<M>;
   private readonly line: Line<M>;
+  private readonly servers: ServerChoice;
   private readonly pending = new Map<string, Pending<M>>();
   private resume: ResumePoint | null = null;
   private state: 'off' | 'connecting' | 'welcomed' | 'waiting' = 'off';
-  /** Waiting for the welcome, or to connect again. */
+  /** Waiting for the welcome, for a sign of life, or to connect again. */
   private timer: Timer | null = null;
   private commands = 0;
   private failures = 0;
+  /** When the server was last heard. */
+  private heardMs = 0;
 
   constructor(options: PhoneOptions<M>) {
     this.options = options;
+    this.servers = new ServerChoice(options.servers ?? [], options.prng);
     this.line = options.line({
       received: (message) => this.received(message),
       closed: (code) => this.closed(code),
+      heard: () => this.heard(),
     });
   }
 
@@ -126,7 +148,8 @@ export class Phone<M extends { t: string }> {
   command(body: WithoutId<M>, answered: (answer: Answer) => void): void {
     assert(this.pending.size < PENDING_MAX, 'an app waits for answers before it asks for more');
     const id = `${this.options.idPrefix}-${(this.commands++).toString(36)}`;
-    const pending: Pending<M> = { message: { ...body, id } as unknown as M, answered, sends: 0, timer: null };
+    const message = { ...body, id } as unknown as M;
+    const pending: Pending<M> = { message, answered, sends: 0, silences: 0, timer: null };
     this.pending.set(id, pending);
     this.sendPending(pending);
   }
@@ -142,11 +165,16 @@ export class Phone<M extends { t: string }> {
     const { clock, habits, counts } = this.options;
     this.state = 'connecting';
     counts.connections += 1;
-    this.timer = clock.after(habits.answerTimeoutMs, () => {
-      this.hangUp();
-      this.wait(this.backoffMs(this.failures++));
-    });
-    this.line.open(this.resume);
+    this.timer = clock.after(habits.answerTimeoutMs, () => this.giveUp());
+    this.line.open(this.resume, this.servers.url);
+  }
+
+  /** The server does not answer: on to the next. */
+  private giveUp(): void {
+    this.options.counts.silences += 1;
+    this.hangUp();
+    this.servers.tryNext();
+    this.wait(this.backoffMs(this.failures++));
   }
 
   private hangUp(): void {
@@ -161,9 +189,10 @@ export class Phone<M extends { t: string }> {
     this.timer = this.options.clock.after(delayMs, () => this.connect());
   }
 
+  /** Full jitter: those who lost the same server come back spread over the whole pause. */
   private backoffMs(failures: number): number {
     const { habits, prng } = this.options;
-    return Math.min(habits.retryMsMax, habits.retryMs * 2 ** Math.min(failures, 20)) * (0.5 + prng.float());
+    return Math.min(habits.retryMsMax, habits.retryMs * 2 ** Math.min(failures, 20)) * prng.float();
   }
 
   private closed(code: number): void {
@@ -172,6 +201,7 @@ export class Phone<M extends { t: string }> {
     this.state = 'waiting';
     this.hangUp();
     const next = afterClose(code);
+    if (!wasWelcomed || code === CLOSE.going_away.code) this.servers.tryNext();
     if (next === 'stop') {
       this.state = 'off';
       this.pending.clear();
@@ -184,6 +214,7 @@ export class Phone<M extends { t: string }> {
   }
 
   private received(message: ServerMessage): void {
+    this.heard();
     if (message.t === 'welcome') return this.welcomed(message);
     if (this.state !== 'welcomed') return;
     switch (message.t) {
@@ -193,6 +224,8 @@ export class Phone<M extends { t: string }> {
         return this.refused(message);
       case 'driver_at':
         return this.options.owner.told(message);
+      case 'move':
+        return this.askedToMove(message);
       default:
         return this.numbered(message);
     }
@@ -204,13 +237,45 @@ export class Phone<M extends { t: string }> {
     this.timer = null;
     this.failures = 0;
     this.state = 'welcomed';
+    this.listenForLife();
     if (welcome.resumed) counts.resumed += 1;
     else {
       counts.snapshots += 1;
       this.resume = { epoch: welcome.epoch, seq: welcome.seq };
     }
-    for (const pending of [...this.pending.values()]) this.sendPending(pending);
+    for (const pending of [...this.pending.values()]) {
+      pending.silences = 0;
+      this.sendPending(pending);
+    }
     owner.welcomed(welcome.snapshot);
+  }
+
+  private heard(): void {
+    this.heardMs = this.options.clock.nowMs();
+  }
+
+  /** A frozen server keeps its connections: the phone asks when it has heard nothing for long, and then goes. */
+  private listenForLife(): void {
+    // With no server to choose there is nowhere to go, and asking costs the server as much as a ping does.
+    if (this.line.probe === undefined || this.servers.url === null) return;
+    const { clock, habits } = this.options;
+    const quietMs = clock.nowMs() - this.heardMs;
+    if (quietMs >= 2 * habits.answerTimeoutMs) return this.giveUp();
+    if (quietMs >= habits.answerTimeoutMs) this.line.probe();
+    const lookInMs =
+      quietMs >= habits.answerTimeoutMs ? habits.answerTimeoutMs : habits.answerTimeoutMs - quietMs;
+    this.timer = clock.after(lookInMs, () => this.listenForLife());
+  }
+
+  /** It is close-then-open: what is told in between is in the snapshot that the new server gives. */
+  private askedToMove({ url }: Move): void {
+    const { owner, counts } = this.options;
+    if (url === null || url === this.servers.url || this.pending.size > 0 || owner.mayMove?.() !== true)
+      return;
+    counts.moves += 1;
+    this.servers.goTo(url);
+    this.hangUp();
+    this.connect();
   }
 
   private numbered(message: Exclude<Told, { t: 'driver_at' }>): void {
@@ -235,10 +300,17 @@ export class Phone<M extends { t: string }> {
     if (pending.sends > 0) this.options.counts.repeats += 1;
     const { clock, habits } = this.options;
     pending.timer?.cancel();
-    const patienceMs = habits.answerTimeoutMs * 2 ** Math.min(pending.sends, 5);
-    pending.timer = clock.after(patienceMs, () => this.sendPending(pending));
+    // Grows with each line that was given up for it: a store that is slow for all is not to be stormed.
+    const patienceMs = habits.answerTimeoutMs * 2 ** Math.min(Math.floor(pending.sends / SILENCES_MAX), 4);
+    pending.timer = clock.after(patienceMs, () => this.unanswered(pending));
     pending.sends += 1;
     this.line.send(pending.message);
+  }
+
+  private unanswered(pending: Pending<M>): void {
+    pending.silences += 1;
+    if (this.servers.url === null || pending.silences < SILENCES_MAX) this.sendPending(pending);
+    else this.giveUp();
   }
 
   private answered(id: string, answer: Answer): void {
@@ -256,6 +328,7 @@ export class Phone<M extends { t: string }> {
     if (pending === undefined) return;
     if (!retryable) return this.answered(id, { ok: false, code });
     pending.timer?.cancel();
+    pending.silences = 0;
     const delayMs = this.backoffMs(pending.sends - 1);
     pending.timer = this.options.clock.after(delayMs, () => this.sendPending(pending));
   }

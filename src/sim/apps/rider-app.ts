@@ -31,6 +31,8 @@ export interface RiderSurroundings {
   readonly watch: RiderWatch;
   readonly counts: PhoneCounts;
   readonly runTag: string;
+  /** Base URLs of the servers; none: the lines know their way. */
+  readonly servers?: readonly string[];
 }
 
 export interface RiderAppOptions {
@@ -70,6 +72,7 @@ export class RiderApp {
       prng: this.prng.fork(),
       habits: habits.phone,
       line: options.line,
+      servers: around.servers ?? [],
       idPrefix: `${around.runTag}.${this.riderId}`.slice(-48),
       owner: this,
       counts: around.counts,

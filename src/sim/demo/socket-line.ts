@@ -7,7 +7,7 @@ import type { PingPacker } from './ping-packer.ts';
 
 /** What all lines of a process share. */
 export interface SocketLineContext {
-  /** `ws://host:port`. */
+  /** `ws://host:port`: where a line goes that is given no other. */
   readonly serverUrl: string;
   readonly packer: PingPacker;
   /** A frame of the server's that is none, or a connection refused: what, in words. */
@@ -30,19 +30,28 @@ export class SocketLine implements Line<DriverMessage | RiderMessage> {
     this.events = events;
   }
 
-  open(resume: ResumePoint | null): void {
+  open(resume: ResumePoint | null, url: string | null): void {
     const query = resume === null ? '' : `?epoch=${encodeURIComponent(resume.epoch)}&seq=${resume.seq}`;
-    const socket = new WebSocket(`${this.context.serverUrl}/v1/socket${query}`, [SUBPROTOCOLS.msgpack], {
-      headers: { authorization: `Bearer ${this.token}` },
-      perMessageDeflate: false,
-      skipUTF8Validation: true,
-      // Masks protect proxies from pages in a browser; here is neither, and a mask of zeros costs nothing to apply.
-      generateMask: (mask) => mask.fill(0),
-    });
+    const socket = new WebSocket(
+      `${url ?? this.context.serverUrl}/v1/socket${query}`,
+      [SUBPROTOCOLS.msgpack],
+      {
+        headers: { authorization: `Bearer ${this.token}` },
+        perMessageDeflate: false,
+        skipUTF8Validation: true,
+        // Masks protect proxies from pages in a browser; here is neither, and a mask of zeros costs nothing to apply.
+        generateMask: (mask) => mask.fill(0),
+      },
+    );
     this.socket = socket;
     socket.on('message', (data) => {
       if (this.socket === socket) this.read(data as Buffer);
     });
+    for (const sign of ['ping', 'pong']) {
+      socket.on(sign, () => {
+        if (this.socket === socket) this.events.heard();
+      });
+    }
     // A `close` follows.
     socket.on('error', (error) => this.context.onTrouble(error.message));
     socket.on('close', (code) => {
@@ -64,6 +73,10 @@ export class SocketLine implements Line<DriverMessage | RiderMessage> {
     const { socket } = this;
     this.socket = null;
     socket?.terminate();
+  }
+
+  probe(): void {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.ping();
   }
 
   private bytesOf(message: DriverMessage | RiderMessage): Uint8Array {

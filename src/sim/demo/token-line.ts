@@ -14,13 +14,13 @@ export class TokenLine<M> implements Line<M> {
     this.lineOf = lineOf;
   }
 
-  open(resume: ResumePoint | null): void {
+  open(resume: ResumePoint | null, url: string | null): void {
     this.turn += 1;
-    if (this.line !== null) return this.line.open(resume);
+    if (this.line !== null) return this.line.open(resume, url);
     const { turn } = this;
     void this.issue().then((token) => {
       this.line ??= this.lineOf(token);
-      if (turn === this.turn) this.line.open(resume);
+      if (turn === this.turn) this.line.open(resume, url);
     });
   }
 
@@ -31,5 +31,9 @@ export class TokenLine<M> implements Line<M> {
   close(): void {
     this.turn += 1;
     this.line?.close();
+  }
+
+  probe(): void {
+    this.line?.probe?.();
   }
 }

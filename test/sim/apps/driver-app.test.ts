@@ -325,4 +325,21 @@ describe('DriverApp', () => {
     expect(run(7)).toBe(run(7));
     expect(run(7)).not.toBe(run(8));
   });
+
+  it('moves to another server when it has nothing to lose by it, and is on duty there', () => {
+    const { app, clock, line } = setUp();
+    const move = { t: 'move', url: 'ws://other', zone: '862830827ffffff' } as const;
+    offer(line);
+    line.tell(move);
+    expect(line.opens).toHaveLength(1);
+    line.tell({ t: 'offer_closed', seq: 2, offerId: offerView().offerId, reason: 'timed_out' });
+    line.tell(move);
+    expect(line.urls).toEqual([null, 'ws://other']);
+    line.welcome({ epoch: 'e2', snapshot: { status: 'available', offer: null, trip: null } });
+    const before = line.all('ping').length;
+    clock.pass(30_000);
+    expect(line.all('ping').length).toBeGreaterThan(before);
+    expect(app.isOnDuty).toBe(true);
+    expect(line.all('online')).toHaveLength(1);
+  });
 });

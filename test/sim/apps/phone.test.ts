@@ -6,7 +6,7 @@ import { HABITS } from '../../../src/sim/apps/habits.ts';
 import { type Answer, createPhoneCounts, Phone, type Told } from '../../../src/sim/apps/phone.ts';
 import { HandClock, ScriptedLine, tripView } from './scripted-line.ts';
 
-function setUp() {
+function setUp(options: { servers?: string[]; mayMove?: () => boolean } = {}) {
   const clock = new HandClock(1_000_000);
   const line = new ScriptedLine<RiderMessage>(clock);
   const told: Told[] = [];
@@ -18,12 +18,14 @@ function setUp() {
     prng: createPrng(1),
     habits: HABITS.phone,
     line: line.open,
+    servers: options.servers ?? [],
     idPrefix: 'run.rider',
     counts,
     owner: {
       welcomed: (snapshot) => snapshots.push(snapshot),
       told: (message) => told.push(message),
       stopped: (code) => stops.push(code),
+      ...(options.mayMove === undefined ? {} : { mayMove: options.mayMove }),
     },
   });
   phone.switchOn();
@@ -135,5 +137,167 @@ describe('Phone', () => {
     expect(line.opens).toHaveLength(2);
     expect(stops).toEqual([CLOSE.replaced.code]);
     expect(phone.isOn).toBe(false);
+  });
+});
+
+const SERVERS = ['ws://a', 'ws://b', 'ws://c'];
+const { answerTimeoutMs, retryMsMax } = HABITS.phone;
+
+/** The URLs of all connections, as places in SERVERS counted from the first one's. */
+const turns = (line: ScriptedLine<RiderMessage>): number[] => {
+  const first = SERVERS.indexOf(line.urls[0]!);
+  return line.urls.map((url) => (SERVERS.indexOf(url!) - first + SERVERS.length) % SERVERS.length);
+};
+
+describe('Phone, with several servers', () => {
+  it('begins anywhere, and goes round them while none answers', () => {
+    const { clock, line } = setUp({ servers: SERVERS });
+    for (let i = 0; i < 3; i++) {
+      line.drop(1006);
+      clock.pass(retryMsMax);
+    }
+    clock.pass(answerTimeoutMs + retryMsMax);
+    expect(turns(line)).toEqual([0, 1, 2, 0, 1]);
+  });
+
+  it('tries the same one first after a lost line, to resume there, and the next when that one is gone', () => {
+    const { clock, line } = setUp({ servers: SERVERS });
+    line.welcome();
+    line.drop(1006);
+    clock.pass(retryMsMax);
+    line.drop(1006);
+    clock.pass(retryMsMax);
+    line.welcome();
+    line.drop(CLOSE.going_away.code);
+    clock.pass(retryMsMax);
+    expect(turns(line)).toEqual([0, 0, 1, 2]);
+  });
+
+  it('comes back spread over the whole pause, which grows', () => {
+    const pauses = Array.from({ length: 200 }, (_, seed) => {
+      const clock = new HandClock(1_000_000);
+      const line = new ScriptedLine<RiderMessage>(clock);
+      const owner = { welcomed: () => undefined, told: () => undefined, stopped: () => undefined };
+      const phone = new Phone<RiderMessage>({
+        ...{ clock, prng: createPrng(seed), habits: HABITS.phone, line: line.open, idPrefix: 'x' },
+        ...{ owner, counts: createPhoneCounts(), servers: SERVERS },
+      });
+      phone.switchOn();
+      for (let failure = 0; failure < 4; failure++) {
+        line.drop(1006);
+        while (line.opens.length < failure + 2 && failure < 3) clock.pass(10, 10);
+      }
+      const droppedMs = clock.nowMs();
+      while (line.opens.length < 5) clock.pass(10, 10);
+      return clock.nowMs() - droppedMs;
+    });
+    const maxMs = HABITS.phone.retryMs * 8;
+    expect(Math.max(...pauses)).toBeLessThanOrEqual(maxMs + 10);
+    expect(Math.max(...pauses)).toBeGreaterThan(0.9 * maxMs);
+    expect(Math.min(...pauses)).toBeLessThan(0.1 * maxMs);
+  });
+
+  it('R5: leaves a server that does not answer a command twice, and repeats it at the next with the same id', () => {
+    const { clock, line, phone, counts } = setUp({ servers: SERVERS });
+    const answers: Answer[] = [];
+    line.welcome();
+    phone.command(cancel, (answer) => answers.push(answer));
+    clock.pass(2 * answerTimeoutMs - 100);
+    // Pongs are sent by the machine also when the program hangs over its store.
+    line.heard();
+    expect(line.opens).toHaveLength(1);
+    clock.pass(200 + retryMsMax);
+    expect(turns(line)).toEqual([0, 1]);
+    line.welcome({ epoch: 'e2' });
+    const sent = line.sends('cancel');
+    expect(sent).toHaveLength(3);
+    expect(new Set(sent.map((message) => message.id)).size).toBe(1);
+    line.ack('cancel');
+    expect(answers).toHaveLength(1);
+    expect(counts.silences).toBe(1);
+  });
+
+  it('stays with a server that answers, if only with `unavailable`', () => {
+    const { clock, line, phone } = setUp({ servers: SERVERS });
+    line.welcome();
+    phone.command(cancel, () => undefined);
+    for (let minute = 0; minute < 20; minute++) {
+      line.refuse('cancel', 'unavailable');
+      clock.pass(retryMsMax + answerTimeoutMs);
+    }
+    expect(line.opens).toHaveLength(1);
+  });
+
+  it('notices a frozen server without a command under way, and leaves it', () => {
+    const { clock, line, counts } = setUp({ servers: SERVERS });
+    line.welcome();
+    const sinceMs = clock.nowMs();
+    for (let asked = 1; asked <= 5; asked++) {
+      while (line.probes.length < asked) clock.pass(100, 100);
+      line.heard();
+    }
+    expect(line.probes.at(-1)! - sinceMs).toBeGreaterThanOrEqual(5 * answerTimeoutMs);
+    expect(line.opens).toHaveLength(1);
+    const heardMs = clock.nowMs();
+    while (line.opens.length < 2) clock.pass(100, 100);
+    expect(clock.nowMs() - heardMs).toBeLessThanOrEqual(2 * answerTimeoutMs + retryMsMax + 200);
+    expect(clock.nowMs() - heardMs).toBeGreaterThanOrEqual(2 * answerTimeoutMs);
+    expect(turns(line)).toEqual([0, 1]);
+    expect(counts.silences).toBe(1);
+  });
+
+  it('asks nobody for signs of life where there is no other to go to', () => {
+    const { clock, line } = setUp();
+    line.welcome();
+    clock.pass(20 * answerTimeoutMs);
+    expect(line.probes).toEqual([]);
+    expect(line.opens).toHaveLength(1);
+  });
+});
+
+describe('Phone, asked to move', () => {
+  const move = { t: 'move', url: 'ws://d', zone: '862830827ffffff' } as const;
+
+  it('connects there when it suits, and takes the snapshot', () => {
+    const { line, snapshots, counts, phone } = setUp({ servers: SERVERS, mayMove: () => true });
+    line.welcome();
+    line.tell(move);
+    expect(line.urls.at(-1)).toBe('ws://d');
+    expect(line.isOpen).toBe(true);
+    line.welcome({ epoch: 'e2' });
+    expect(snapshots).toHaveLength(2);
+    expect(phone.isConnected).toBe(true);
+    line.tell(move);
+    expect(line.opens).toHaveLength(2);
+    expect(counts.moves).toBe(1);
+  });
+
+  it('goes back to those it knows when the new one fails', () => {
+    const { clock, line } = setUp({ servers: SERVERS, mayMove: () => true });
+    line.welcome();
+    line.tell(move);
+    line.drop(1006);
+    clock.pass(retryMsMax);
+    expect(SERVERS).toContain(line.urls.at(-1));
+  });
+
+  it('stays while it does not suit, a command is under way, or no address is named', () => {
+    let suits = false;
+    const { line, phone } = setUp({ servers: SERVERS, mayMove: () => suits });
+    line.welcome();
+    line.tell(move);
+    suits = true;
+    phone.command(cancel, () => undefined);
+    line.tell(move);
+    line.ack('cancel');
+    line.tell({ ...move, url: null });
+    expect(line.opens).toHaveLength(1);
+  });
+
+  it('stays for ever where nobody says that it suits', () => {
+    const { line } = setUp({ servers: SERVERS });
+    line.welcome();
+    line.tell(move);
+    expect(line.opens).toHaveLength(1);
   });
 });

@@ -48,8 +48,12 @@ type CommandOf<M> = Extract<M, { id: string }>;
 /** The other end of an app's line, in a test's hands. */
 export class ScriptedLine<M extends { t: string }> {
   readonly opens: (ResumePoint | null)[] = [];
+  /** Where to, open by open. */
+  readonly urls: (string | null)[] = [];
   readonly sent: Sent<M>[] = [];
   isOpen = false;
+  /** When signs of life were asked for. */
+  readonly probes: number[] = [];
   private events: LineEvents | null = null;
   private readonly clock: Clock;
 
@@ -61,8 +65,9 @@ export class ScriptedLine<M extends { t: string }> {
   readonly open = (events: LineEvents) => {
     this.events = events;
     return {
-      open: (resume: ResumePoint | null) => {
+      open: (resume: ResumePoint | null, url: string | null) => {
         this.opens.push(resume);
+        this.urls.push(url);
         this.isOpen = true;
       },
       send: (message: M) => {
@@ -71,11 +76,18 @@ export class ScriptedLine<M extends { t: string }> {
       close: () => {
         this.isOpen = false;
       },
+      probe: () => {
+        this.probes.push(this.clock.nowMs());
+      },
     };
   };
 
   tell(message: ServerMessage): void {
     this.events!.received(message);
+  }
+
+  heard(): void {
+    this.events!.heard();
   }
 
   drop(code: number): void {

@@ -96,10 +96,12 @@ export interface RetryPolicy {
   /** Ceiling of the first wait; it doubles with every try up to `delayMsMax`. */
   readonly delayMs: number;
   readonly delayMsMax: number;
+  /** No try begins later than this after the first, ms: statements that time out must not add up. */
+  readonly tryingMsMax: number;
 }
 
 /** About three seconds in all: a failover is left to the caller's own repetition. */
-export const RETRY_DEFAULTS = { attemptsMax: 8, delayMs: 20, delayMsMax: 1_000 } as const;
+export const RETRY_DEFAULTS = { attemptsMax: 8, delayMs: 20, delayMsMax: 1_000, tryingMsMax: 4_000 } as const;
 
 /**
  * Runs `attempt` until it succeeds, fails with what may not be repeated, or there are no more tries, time or budget. Ambiguous
@@ -112,6 +114,7 @@ export async function withRetries<T>(
   attempt: () => Promise<T>,
 ): Promise<T> {
   policy.budget.tried();
+  const endMs = policy.clock.nowMs() + policy.tryingMsMax;
   for (let tries = 1; ; tries++) {
     try {
       return await attempt();

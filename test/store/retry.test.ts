@@ -9,11 +9,13 @@ const failure = (code: string): Error => Object.assign(new Error(code), { code }
 /** A clock on which every wait is over at once; `waitsMs` tells what was waited for. */
 function eager(): { clock: Clock; waitsMs: number[] } {
   const waitsMs: number[] = [];
+  let nowMs = 0;
   const timer = { cancel: () => undefined };
   const clock: Clock = {
-    nowMs: () => 0,
+    nowMs: () => nowMs,
     after: (delayMs, fire) => {
       waitsMs.push(delayMs);
+      nowMs += delayMs;
       queueMicrotask(fire);
       return timer;
     },
@@ -61,6 +63,21 @@ describe('withRetries', () => {
     const { outcome, waitsMs } = run(['40001', '40001', '40001', '40P01', '40001'], true);
     await expect(outcome).rejects.toMatchObject({ code: '40P01' });
     expect(waitsMs).toHaveLength(3);
+  });
+
+  it('begins no try after tryingMsMax, however many are left', async () => {
+    const { clock } = eager();
+    const limits = { attemptsMax: 1_000, delayMs: 20, delayMsMax: 20, tryingMsMax: 300 };
+    const policy = { clock, prng: createPrng(7), budget: new RetryBudget({ savedMax: 1_000 }), ...limits };
+    const startsMs: number[] = [];
+    const outcome = withRetries(policy, true, async () => {
+      startsMs.push(clock.nowMs());
+      throw failure('57014');
+    });
+    await expect(outcome).rejects.toMatchObject({ code: '57014' });
+    expect(startsMs.length).toBeGreaterThan(15);
+    expect(startsMs.at(-2)).toBeLessThan(300);
+    expect(startsMs.at(-1)).toBeLessThan(320);
   });
 
   it('passes on at once what no repetition helps', async () => {

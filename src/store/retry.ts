@@ -96,7 +96,7 @@ export interface RetryPolicy {
   /** Ceiling of the first wait; it doubles with every try up to `delayMsMax`. */
   readonly delayMs: number;
   readonly delayMsMax: number;
-  /** No try begins later than this after the first, ms: statements that time out must not add up. */
+  /** So long after the first no other try is decided on, ms: statements that time out must not add up. */
   readonly tryingMsMax: number;
 }
 

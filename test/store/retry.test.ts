@@ -65,16 +65,16 @@ describe('withRetries', () => {
     expect(waitsMs).toHaveLength(3);
   });
 
-  it('begins no try after tryingMsMax, however many are left', async () => {
+  it('decides on no other try after tryingMsMax, however many are left', async () => {
     const { clock } = eager();
     const limits = { attemptsMax: 1_000, delayMs: 20, delayMsMax: 20, tryingMsMax: 300 };
     const policy = { clock, prng: createPrng(7), budget: new RetryBudget({ savedMax: 1_000 }), ...limits };
     const startsMs: number[] = [];
     const outcome = withRetries(policy, true, async () => {
       startsMs.push(clock.nowMs());
-      throw failure('57014');
+      throw failure('40001');
     });
-    await expect(outcome).rejects.toMatchObject({ code: '57014' });
+    await expect(outcome).rejects.toMatchObject({ code: '40001' });
     expect(startsMs.length).toBeGreaterThan(15);
     expect(startsMs.at(-2)).toBeLessThan(300);
     expect(startsMs.at(-1)).toBeLessThan(320);

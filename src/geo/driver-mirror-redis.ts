@@ -3,9 +3,15 @@ import type { Zone } from '../domain/cell.ts';
 import type { DriverId } from '../domain/ids.ts';
 import { ZONE_TTL_MS, type RedisKeys } from '../protocol/redis-keys.ts';
 import type { DriverIndex } from './driver-index.ts';
-import { MirrorPlanner, type DriverMirror, type MirrorCounts, type MirroredDriver } from './driver-mirror.ts';
+import {
+  MirrorPlanner,
+  type DriverMirror,
+  type MirrorCounts,
+  type MirroredDriver,
+  type FlushPlan,
+  type ZonePlan,
+} from './driver-mirror.ts';
 import { packRecord, unpackRecord } from './driver-record.ts';
-import type { FlushPlan, ZonePlan } from './flush-plan.ts';
 import { PlanBacklog } from './plan-backlog.ts';
 
 /** Waits after the first, second … write in a row that failed; the last one from then on. */

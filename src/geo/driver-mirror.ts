@@ -2,7 +2,7 @@ import type { Zone } from '../domain/cell.ts';
 import type { DriverId } from '../domain/ids.ts';
 import type { DriverIndex } from './driver-index.ts';
 import type { DriverRecord } from './driver-record.ts';
-import { partOf, WaitingRemovals, type FlushPlan, type ZonePlan } from './flush-plan.ts';
+import { partOf, WaitingRemovals } from './waiting-removals.ts';
 
 export interface MirroredDriver extends DriverRecord {
   readonly driverId: DriverId;
@@ -31,6 +31,15 @@ export interface MirrorCounts {
   failedFlushes: number;
   droppedRemovals: number;
 }
+
+/** One zone's part of a flush. Removals go first: a driver who left and came back is in both lists. */
+export interface ZonePlan {
+  readonly zone: Zone;
+  readonly removals: DriverId[];
+  readonly slots: number[];
+}
+
+export type FlushPlan = ReadonlyMap<Zone, ZonePlan>;
 
 export interface MirrorPlannerOptions {
   readonly index: DriverIndex;

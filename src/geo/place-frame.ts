@@ -3,8 +3,8 @@ import type { DriverId } from '../domain/ids.ts';
 import { isPlace, type Place } from '../domain/place.ts';
 import { SEATS_MAX, VEHICLE_CLASSES } from '../domain/vehicle.ts';
 import type { DriverIndex } from './driver-index.ts';
+import type { ZonePlan } from './driver-mirror.ts';
 import { fromHundredths, toHundredths } from './driver-record.ts';
-import type { ZonePlan } from './flush-plan.ts';
 
 /*
  * One zone's part of a flush, as replicas tell it to each other. Little endian.

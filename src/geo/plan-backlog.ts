@@ -1,6 +1,7 @@
 import type { Zone } from '../domain/cell.ts';
 import { DirtySlots } from './dirty-slots.ts';
-import { partOf, WaitingRemovals, type FlushPlan, type ZonePlan } from './flush-plan.ts';
+import type { FlushPlan, ZonePlan } from './driver-mirror.ts';
+import { partOf, WaitingRemovals } from './waiting-removals.ts';
 
 export interface PlanBacklogOptions {
   /** The zone a slot was last planned into, 0 = none: nothing is to be written of it any more. */

@@ -49,7 +49,7 @@ interface Leaving {
 export class RemoteDrivers {
   readonly counts: RemoteCounts = { rows: 0, removals: 0, badFrames: 0, refused: 0 };
   private readonly index: DriverIndex;
-  private readonly onStatus: RemoteDriversOptions['onStatus'];
+  private readonly options: RemoteDriversOptions;
   private readonly reader = new PlaceFrameReader();
   private readonly numbers = new Map<ReplicaId, number>();
   /** By number; none at HERE. */
@@ -57,9 +57,9 @@ export class RemoteDrivers {
   /** By slot, longest waiting first. */
   private readonly leaving = new Map<number, Leaving>();
 
-  constructor({ index, onStatus }: RemoteDriversOptions) {
-    this.index = index;
-    this.onStatus = onStatus;
+  constructor(options: RemoteDriversOptions) {
+    this.index = options.index;
+    this.options = options;
   }
 
   /** Takes in a frame of `from` about a zone; one that cannot be read changes nothing. */
@@ -201,7 +201,7 @@ export class RemoteDrivers {
       index.setStatus(slot, reader.status, nowMs);
       this.believe(slot, nowMs);
     } else if (nowMs - columns.statusMs[slot]! >= STATUS_SETTLE_MS) {
-      this.onStatus(index.driverOf(slot)!, reader.status, reader.free());
+      this.options.onStatus(index.driverOf(slot)!, reader.status, reader.free());
     }
   }
 

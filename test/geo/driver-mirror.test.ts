@@ -5,9 +5,8 @@ import { DRIVER_STATUSES } from '../../src/domain/driver-state.ts';
 import type { DriverId } from '../../src/domain/ids.ts';
 import { SEATS_MAX, VEHICLE_CLASSES } from '../../src/domain/vehicle.ts';
 import { DriverIndex, HERE, NOBODY } from '../../src/geo/driver-index.ts';
-import { MirrorPlanner, type MirrorPlannerOptions } from '../../src/geo/driver-mirror.ts';
+import { MirrorPlanner, type FlushPlan, type MirrorPlannerOptions } from '../../src/geo/driver-mirror.ts';
 import { packRecord, unpackRecord } from '../../src/geo/driver-record.ts';
-import type { FlushPlan } from '../../src/geo/flush-plan.ts';
 import { PlanBacklog } from '../../src/geo/plan-backlog.ts';
 import { createPrng } from '../../src/lib/prng.ts';
 

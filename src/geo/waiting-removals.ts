@@ -1,14 +1,6 @@
 import type { Zone } from '../domain/cell.ts';
 import type { DriverId } from '../domain/ids.ts';
-
-/** One zone's part of a flush. Removals go first: a driver who left and came back is in both lists. */
-export interface ZonePlan {
-  readonly zone: Zone;
-  readonly removals: DriverId[];
-  readonly slots: number[];
-}
-
-export type FlushPlan = ReadonlyMap<Zone, ZonePlan>;
+import type { ZonePlan } from './driver-mirror.ts';
 
 /** The zone's part of the plan, made if need be. */
 export function partOf(plan: Map<Zone, ZonePlan>, zone: Zone): ZonePlan {

@@ -2,9 +2,13 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { DispatchMeter } from './dispatch/dispatch-meter.ts';
 import type { Engine } from './dispatch/engine.ts';
+import type { LoadLevel, LoadMonitor } from './dispatch/load-level.ts';
+import type { ShelteredDesk } from './dispatch/sheltered-desk.ts';
 import type { GatewayCounters } from './gateway/counters.ts';
 import type { DriverMirror } from './geo/driver-mirror.ts';
 import type { RestCounters } from './rest/rest-server.ts';
+import type { RetryBudget } from './store/retry.ts';
+import type { PostgresTripStore } from './store/trip-store-postgres.ts';
 
 /** Wall ms from 1 to two minutes, each a fifth above the last: quantiles read off them err by 10 % at most. */
 const LATENCY_BUCKETS_MS = Array.from({ length: 65 }, (_, i) => Math.round(10 * 1.2 ** i) / 10);
@@ -21,12 +25,23 @@ export interface MetricSources {
   readonly commandsQueued: () => number;
 }
 
+/** What holds load off, and off which store. */
+export interface OverloadSources {
+  readonly load: Pick<LoadMonitor, 'level' | 'pressure'>;
+  readonly desk: Pick<ShelteredDesk, 'counts' | 'inFlight' | 'snapshots'>;
+  readonly gateway: GatewayCounters;
+  readonly store: Pick<PostgresTripStore, 'backlog' | 'commandsNeverSent'>;
+  readonly retries: RetryBudget['counts'];
+}
+
 export interface ServerMetrics {
   readonly meter: DispatchMeter;
   /** An answer to a command: `ok` or the code, and how long it took, ms. */
   answered(type: string, outcome: string, durationMs: number): void;
   /** Begins to publish the counters that live elsewhere. */
   publish(sources: MetricSources): void;
+  /** The same for what happens under overload. */
+  publishOverload(sources: OverloadSources): void;
   text(): Promise<{ contentType: string; text: string }>;
   stop(): void;
 }
@@ -47,6 +62,7 @@ export function createServerMetrics(): ServerMetrics {
     meter: createMeter(registry),
     answered: (type, outcome, durationMs) => commands.observe({ type, outcome }, durationMs),
     publish: (sources) => publishSources(registry, sources),
+    publishOverload: (sources) => publishOverload(publishers(registry), sources),
     text: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
     stop: () => loopDelay.disable(),
   };
@@ -208,4 +224,38 @@ function publishEdges(totals: Publish, levels: Publish, { gateway, rest }: Metri
   );
   levels('connections', ['role'], 'open sockets', () => by('role', gateway.connections));
   levels('sessions', [], 'sessions kept', () => one(gateway.sessions));
+}
+
+const LEVELS: Readonly<Record<LoadLevel, number>> = { calm: 0, busy: 1, full: 2 };
+
+function publishOverload(
+  { totals, levels }: { totals: Publish; levels: Publish },
+  { load, desk, gateway, store, retries }: OverloadSources,
+): void {
+  levels('load_level', [], '0 calm, 1 busy (pings wait), 2 full (new requests are refused)', () =>
+    one(LEVELS[load.level]),
+  );
+  levels('load_pressure', [], 'what the level follows from: 1 is full', () => one(load.pressure));
+  totals('pings_shed_total', [], 'fixes a busy server did not look at', () => one(gateway.pingsShed));
+  levels('pings_parked', [], 'drivers whose newest fix waits', () => one(gateway.pingsParked));
+  totals('shed_total', ['what'], 'what was refused to hold load off', () =>
+    by('what', {
+      request: desk.counts.requestsShed,
+      in_flight: desk.counts.overloaded,
+      snapshot: desk.counts.snapshotsShed,
+      turn: gateway.turnsMissed,
+      never_sent: store.commandsNeverSent,
+    }),
+  );
+  totals('answers_late_total', [], 'answers given up on: unavailable', () => one(desk.counts.late));
+  levels('in_flight', [], 'commands and questions begun and not settled', () => one(desk.inFlight));
+  levels('snapshots', ['state'], 'snapshots of new connections', () =>
+    by('state', { loading: desk.snapshots.running, waiting: desk.snapshots.waiting }),
+  );
+  levels('store_waiting_ms', [], 'how long the first command has waited for the database; wall ms', () =>
+    one(store.backlog.waitingMs),
+  );
+  totals('store_tries_total', ['kind'], 'first tries, retries, and retries the budget denied', () =>
+    by('kind', { first: retries.tries, retry: retries.retries, denied: retries.denied }),
+  );
 }

@@ -38,6 +38,8 @@ const FILE_NAME = /^(\d{4})-[a-z0-9-]+\.sql$/;
 export async function migrate(sql: postgres.Sql, dir = MIGRATIONS_DIR): Promise<{ applied: string[] }> {
   const files = await readMigrations(dir);
   return sql.begin(async (tx) => {
+    // A migration may take longer than any statement of the engine, and so may waiting for another's.
+    await tx`set local statement_timeout = 0`;
     await tx`select pg_advisory_xact_lock(${LOCK})`;
     await tx`set local client_min_messages = warning`;
     await tx`create table if not exists schema_migrations (

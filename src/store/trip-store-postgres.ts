@@ -6,6 +6,7 @@ import type { Trip, TripEvent } from '../domain/trip.ts';
 import { commandDocument, idOrNil, isUuid, type CommandDocument } from './command-document.ts';
 import { GroupCommit } from './group-commit.ts';
 import { failureKind, RETRY_DEFAULTS, RetryBudget, withRetries, type RetryPolicy } from './retry.ts';
+import { ReadReplica } from './read-replica-postgres.ts';
 import { RETRYABLE_CODES } from './trip-command.ts';
 import type {
   Decision,
@@ -36,6 +37,13 @@ const TRIP_STORE_DEFAULTS = {
 export interface PostgresTripStoreOptions extends Pick<RetryPolicy, 'clock' | 'prng'> {
   /** A pool with more than `lanesMax` connections, on a migrated database. The store never ends it. */
   readonly sql: postgres.Sql;
+  /**
+   * A pool on a read replica, for what may lag (TripStore says which); the primary is asked when it fails. Null or left out:
+   * always the primary. The store never ends it.
+   */
+  readonly readSql?: postgres.Sql | null;
+  /** Called with why when it fails; not again while it is left alone after that (5 s). */
+  readonly onReadFallback?: (error: unknown) => void;
   /** A name no other store instance has, past or present (randomToken): tells its own repetitions from a client's. */
   readonly instance: string;
   /** Commands in one transaction. */
@@ -58,6 +66,7 @@ export interface PostgresTripStoreOptions extends Pick<RetryPolicy, 'clock' | 'p
  */
 export class PostgresTripStore implements TripStore {
   readonly #sql: postgres.Sql;
+  readonly #replica: ReadReplica | null;
   readonly #retry: RetryPolicy;
   readonly #commands: GroupCommit<CommandDocument, Result<TripChange>>;
   readonly #instance: string;
@@ -65,10 +74,23 @@ export class PostgresTripStore implements TripStore {
   #submissions = 0;
 
   constructor(options: PostgresTripStoreOptions) {
-    const { sql, clock, prng, instance, retry, budget = new RetryBudget(), ...changes } = options;
+    const {
+      sql,
+      readSql,
+      onReadFallback,
+      clock,
+      prng,
+      instance,
+      retry,
+      budget = new RetryBudget(),
+      ...changes
+    } = options;
     const limits = { ...TRIP_STORE_DEFAULTS, ...changes };
     const { batchMax, lanesMax } = limits;
     this.#sql = sql;
+    this.#replica = readSql
+      ? new ReadReplica({ sql: readSql, clock, onFallback: onReadFallback ?? null })
+      : null;
     this.#instance = instance;
     this.#retry = { ...RETRY_DEFAULTS, ...retry, clock, prng, budget };
     this.#queuedMax = limits.commandsQueuedMax;
@@ -95,6 +117,11 @@ export class PostgresTripStore implements TripStore {
   /** Commands refused because they had waited too long, since the start. */
   get commandsNeverSent(): number {
     return this.#commands.neverSent;
+  }
+
+  /** Reads that may lag and were asked of the primary, because the replica failed, since the start. */
+  get readFallbacks(): number {
+    return this.#replica?.fallbacks ?? 0;
   }
 
   async execute(command: TripCommand): Promise<Result<TripChange>> {
@@ -199,14 +226,14 @@ export class PostgresTripStore implements TripStore {
 
   eventsOf(tripId: TripId): Promise<TripEvent[]> {
     const id = idOrNil(tripId);
-    return this.#documents(
+    return this.#laggingDocuments(
       (sql) => sql`select event_document(e) as document from trip_events e
         where month = (select month from trips where trip_id = ${id}) and trip_id = ${id} order by seq`,
     );
   }
 
   offersOf(tripId: TripId): Promise<Offer[]> {
-    return this.#documents(
+    return this.#laggingDocuments(
       (sql) => sql`select offer_document(o) as document from offers o
         where trip_id = ${idOrNil(tripId)} order by offered_at, offer_id`,
     );
@@ -226,7 +253,7 @@ export class PostgresTripStore implements TripStore {
   }
 
   decisionsOf(tripId: TripId): Promise<Decision[]> {
-    return this.#documents(
+    return this.#laggingDocuments(
       (sql) => sql`select jsonb_build_object('tripId', trip_id, 'atMs', unix_ms(at), 'body', body) as document
         from match_decisions where trip_id = ${idOrNil(tripId)} order by decision_id`,
     );
@@ -293,6 +320,14 @@ export class PostgresTripStore implements TripStore {
   async #documents<T>(query: (sql: postgres.Sql) => postgres.PendingQuery<postgres.Row[]>): Promise<T[]> {
     const rows = await withRetries(this.#retry, true, () => query(this.#sql));
     return rows.map((row) => row.document as T);
+  }
+
+  /** As `#documents`, for what may lag. */
+  async #laggingDocuments<T>(
+    query: (sql: postgres.Sql) => postgres.PendingQuery<postgres.Row[]>,
+  ): Promise<T[]> {
+    const rows = (await this.#replica?.read(query)) ?? null;
+    return rows === null ? this.#documents(query) : rows.map((row) => row.document as T);
   }
 
   async #document<T>(query: (sql: postgres.Sql) => postgres.PendingQuery<postgres.Row[]>): Promise<T> {

@@ -36,11 +36,14 @@ export interface TripStore {
   searchingTrips(marketId: MarketId, limit: number): Promise<SearchingTrip[]>;
   /** Trips with a driver, of a market: what a server takes up again when it starts. */
   tripsWithDriver(marketId: MarketId, limit: number): Promise<Trip[]>;
+  /** May lag, as `offersOf` and `decisionsOf`: what was stored a moment ago may be missing. For people to read; decides nothing. */
   eventsOf(tripId: TripId): Promise<TripEvent[]>;
+  /** May lag. */
   offersOf(tripId: TripId): Promise<Offer[]>;
 
   /** Why the matcher chose as it did (`explain`); kept beside the trip, newest last. */
   recordDecisions(decisions: readonly Decision[]): Promise<void>;
+  /** May lag. */
   decisionsOf(tripId: TripId): Promise<Decision[]>;
 
   /** Appends points of the way with the rider aboard; a point repeated (same trip, same time) is kept once. */

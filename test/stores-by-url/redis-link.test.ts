@@ -57,7 +57,7 @@ async function listen(link: RedisLink, channel: string): Promise<string[]> {
   return heard;
 }
 
-const publish = (link: RedisLink, channel: string, text: string): Promise<number> =>
+const publish = (link: RedisLink, channel: string, text: string): Promise<unknown> =>
   link.isSharded ? link.commands.spublish(channel, text) : link.commands.publish(channel, text);
 
 /** Publishes until one message was heard. */

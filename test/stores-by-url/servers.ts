@@ -48,12 +48,19 @@ export class Servers {
     this.user = user;
   }
 
+  /** Makes a folder for one server. */
+  async folder(name: string): Promise<string> {
+    const folder = path.join(this.dir, name);
+    await mkdir(folder, { recursive: true });
+    return folder;
+  }
+
   /** Starts one process; it may not take connections yet. */
   async start(store: StoreProcess): Promise<void> {
     this.keepers.set(store.name, await startKeeper(this.dir, { processes: [store], removeDir: false }));
   }
 
-  signal(name: string, signal: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL'): void {
+  signal(name: string, signal: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL' | 'SIGQUIT'): void {
     const pid = this.keepers.get(name)?.pids[name];
     if (pid === undefined) throw new Error(`${name} was not started`);
     process.kill(pid, signal);
@@ -75,8 +82,7 @@ export class Servers {
     readonly isSentinel?: boolean;
   }): Promise<void> {
     const { name, port, isSentinel } = options;
-    const home = path.join(this.dir, name);
-    await mkdir(home, { recursive: true });
+    const home = await this.folder(name);
     const file = path.join(home, 'redis.conf');
     const common = [
       'bind 127.0.0.1',
@@ -93,6 +99,7 @@ export class Servers {
       env: { LC_ALL: 'C', PATH: process.env['PATH'] ?? '' },
       logFile: path.join(this.dir, `${name}.log`),
       stopSignal: 'SIGTERM',
+      crashSignal: 'SIGKILL',
     });
   }
 }

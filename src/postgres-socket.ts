@@ -1,0 +1,119 @@
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+
+import type { Clock, Timer } from './lib/clock.ts';
+import { PostgresFrames } from './postgres-frames.ts';
+
+export interface PostgresSocketOptions {
+  readonly clock: Clock;
+  /** Opens the connection under it; once. */
+  readonly dial: () => Promise<Socket>;
+  /** Asked on a connection of its own when this one has been silent for long: is the server in reach at all? */
+  readonly isThere: () => Promise<boolean>;
+  /** Called once, at its end, with what went wrong. */
+  readonly onClose: (error: Error | null) => void;
+}
+
+const CHECK_EVERY_MS = 500;
+/** A statement that takes longer than this makes us ask whether the server is still there. */
+const DOUBT_MS = 2_000;
+/** Longer than any statement may take (STATEMENT_MS_MAX): the server is there, but its answer is lost on the way. */
+const SILENT_MS_MAX = 15_000;
+/** A server that does not close its end in answer to ours. */
+const LINGER_MS_MAX = 1_000;
+
+/**
+ * What the client library takes for its socket. It connects by itself, also encrypted, and ends with ETIMEDOUT when an answer
+ * is owed and the server is out of reach: a link that swallows bytes would otherwise hold a statement for a quarter of an hour.
+ */
+export class PostgresSocket extends Duplex {
+  readonly #options: PostgresSocketOptions;
+  readonly #frames = new PostgresFrames();
+  readonly #watch: Timer;
+  #inner: Socket | null = null;
+  /** What was written before there was a connection. */
+  #waiting: { chunk: Buffer; done: (error?: Error | null) => void } | null = null;
+  #heardMs: number;
+  #isAsking = false;
+
+  constructor(options: PostgresSocketOptions) {
+    super({ emitClose: false, decodeStrings: true });
+    this.#options = options;
+    this.#heardMs = options.clock.nowMs();
+    this.#watch = options.clock.every(CHECK_EVERY_MS, () => void this.#check());
+    options.dial().then(
+      (inner) => this.#use(inner),
+      (error: Error) => this.destroy(error),
+    );
+  }
+
+  /** The library ends only what is open. */
+  get readyState(): 'open' | 'closed' {
+    return this.destroyed ? 'closed' : 'open';
+  }
+
+  #use(inner: Socket): void {
+    if (this.destroyed) {
+      inner.destroy();
+      return;
+    }
+    this.#inner = inner;
+    inner.on('data', (chunk: Buffer) => this.#hear(chunk));
+    inner.on('error', (error) => this.destroy(error));
+    inner.on('close', () => this.destroy());
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    if (waiting !== null) this.#send(inner, waiting.chunk, waiting.done);
+  }
+
+  #hear(chunk: Buffer): void {
+    this.#heardMs = this.#options.clock.nowMs();
+    const { pass, fatal } = this.#frames.heard(chunk);
+    for (const part of pass) if (!this.push(part)) this.#inner?.pause();
+    if (fatal !== null) this.destroy(fatal);
+  }
+
+  override _read(): void {
+    this.#inner?.resume();
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
+    if (this.#inner === null) this.#waiting = { chunk, done };
+    else this.#send(this.#inner, chunk, done);
+  }
+
+  #send(inner: Socket, chunk: Buffer, done: (error?: Error | null) => void): void {
+    if (!this.#frames.owesAnswer) this.#heardMs = this.#options.clock.nowMs();
+    this.#frames.sent(chunk);
+    if (inner.write(chunk)) done();
+    else inner.once('drain', () => done());
+  }
+
+  override _final(done: () => void): void {
+    this.#inner?.end();
+    this.#options.clock.after(LINGER_MS_MAX, () => this.destroy());
+    done();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#watch.cancel();
+    this.#inner?.destroy();
+    this.#options.onClose(error);
+    done(error);
+    // As a socket says it: with whether there was an error, by which the library paces its next attempt.
+    process.nextTick(() => this.emit('close', error !== null));
+  }
+
+  async #check(): Promise<void> {
+    const silentMs = (): number => this.#options.clock.nowMs() - this.#heardMs;
+    const isDoubtful = (): boolean => !this.destroyed && this.#frames.owesAnswer && silentMs() >= DOUBT_MS;
+    if (this.#inner === null || this.#isAsking || !isDoubtful()) return;
+    this.#isAsking = true;
+    const isThere = await this.#options.isThere();
+    this.#isAsking = false;
+    // Asked again: this process may itself have stood still, and the answer have lain in the socket.
+    if (!isDoubtful() || (isThere && silentMs() < SILENT_MS_MAX)) return;
+    const lost = new Error(`PostgreSQL has been silent for ${Math.round(silentMs() / 1000)} s`);
+    this.destroy(Object.assign(lost, { code: 'ETIMEDOUT' }));
+  }
+}

@@ -69,6 +69,7 @@ export class ClientHistory {
       case 'trip':
         return this.see(message.trip);
       case 'driver_at':
+      case 'move':
       case 'duty':
         return;
     }

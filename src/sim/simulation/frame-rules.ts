@@ -41,6 +41,7 @@ export class FrameRules {
           this.report({ rule: 'bug', tripId: null, detail: `${accountOf(member)} got ${message.message}` });
         return;
       case 'offer_closed':
+      case 'move':
       case 'duty':
         return;
     }

@@ -14,34 +14,59 @@ const BLIND_MS_MAX = 60_000;
 export class PictureRules {
   private readonly store: MemoryTripStore;
   private readonly report: Report;
-  /** By driver: what differs, and since when. */
-  private readonly differs = new Map<DriverId, { what: string; sinceMs: number }>();
-  private server: ServerProcess | null = null;
+  private readonly pictures = new WeakMap<ServerProcess, Picture>();
 
   constructor(store: MemoryTripStore, report: Report) {
     this.store = store;
     this.report = report;
   }
 
-  /** Call it now and then; `server` is who serves, null while nobody does. */
-  look(server: ServerProcess | null, nowMs: number): void {
-    if (server !== this.server) this.differs.clear();
-    this.server = server;
-    if (server === null) return;
-    const bound = new Map<DriverId, { what: string; tripId: string; status: string }>();
+  /** Call it now and then, with those who serve and are awake. */
+  look(servers: readonly ServerProcess[], nowMs: number): void {
+    const bound = new Map<DriverId, BoundDriver>();
     for (const { trip } of this.store.records()) {
       const { driverId, tripId, status, version } = trip;
       if (driverId === null || !hasDriver(status)) continue;
-      bound.set(driverId, { what: `${tripId} v${version}`, tripId, status });
+      bound.set(driverId, { what: `${tripId} v${version}`, status });
     }
-    const { index } = server.engine;
+    for (const server of servers) {
+      const picture = this.pictures.get(server) ?? new Picture(server, this.report);
+      this.pictures.set(server, picture);
+      picture.look(bound, nowMs);
+    }
+  }
+}
+
+interface BoundDriver {
+  readonly what: string;
+  readonly status: string;
+}
+
+/** Of the drivers that one server hosts: what differs, and since when. */
+class Picture {
+  private readonly server: ServerProcess;
+  private readonly report: Report;
+  private readonly differs = new Map<DriverId, { what: string; sinceMs: number }>();
+
+  constructor(server: ServerProcess, report: Report) {
+    this.server = server;
+    this.report = report;
+  }
+
+  look(bound: ReadonlyMap<DriverId, BoundDriver>, nowMs: number): void {
+    const { index } = this.server.engine;
     for (let slot = 0; slot < index.slotsEnd; slot++) {
       const driverId = index.driverOf(slot);
       if (driverId === null) continue;
       const trip = bound.get(driverId);
       const status = index.statusOf(slot);
       const isRight = trip === undefined ? !hasDriver(status as never) : trip.status === status;
-      this.compare(driverId, isRight ? null : `${trip?.what ?? 'no trip'}, in the index ${status}`, nowMs);
+      const isMine = index.isHere(slot);
+      this.compare(
+        driverId,
+        isRight || !isMine ? null : `${trip?.what ?? 'no trip'}, in the index ${status}`,
+        nowMs,
+      );
     }
   }
 
@@ -53,7 +78,7 @@ export class PictureRules {
       this.report({
         rule: 'R6',
         tripId: what.split(' ')[0]!,
-        detail: `${driverId} has ${what}, for too long`,
+        detail: `${driverId} has ${what} of ${this.server.name}, for too long`,
       });
   }
 }

@@ -8,9 +8,10 @@ import type { WorldOutcome } from './run-world.ts';
 import { runSeeds } from './seed-pool.ts';
 import { addOutcome, createTotals, totalsText, type SimTotals } from './totals.ts';
 
-const USAGE = `npm run sim -- [--seeds N] [--seed S] [--canary NAME] [--threads T] [--json FILE]
+const USAGE = `npm run sim -- [--seeds N] [--seed S] [--replicas N] [--canary NAME] [--threads T] [--json FILE]
   --seeds N      worlds to run, from seed S on (default 20; 1 when only --seed is given)
   --seed S       the first seed (default 1)
+  --replicas N   servers in each world (default 1); with more a world is shorter and more goes wrong in it
   --canary NAME  put a bug in, to see it caught:
 ${Object.entries(CANARIES)
   .map(([name, what]) => `                 ${name.padEnd(24)}${what}`)
@@ -23,6 +24,7 @@ const PROGRESS_EVERY = 25;
 interface SimOptions {
   readonly firstSeed: number;
   readonly seeds: number;
+  readonly replicas: number;
   readonly canary: Canary | null;
   readonly threads: number;
   readonly json: string | null;
@@ -42,10 +44,10 @@ export async function runSim(args: readonly string[], print: Print = printOut): 
   }
   const options = readOptions(args, print);
   if (options === null) return 2;
-  const { firstSeed, seeds, canary } = options;
+  const { firstSeed, seeds, replicas, canary } = options;
   const commit = commitOf();
   print(
-    `sim: seeds ${firstSeed} to ${firstSeed + seeds - 1}, commit ${commit}${canary === null ? '' : `, canary ${canary}`}`,
+    `sim: seeds ${firstSeed} to ${firstSeed + seeds - 1}, commit ${commit}${replicas === 1 ? '' : `, ${replicas} replicas`}${canary === null ? '' : `, canary ${canary}`}`,
   );
   const stopwatch = createWallClock();
   const startedMs = stopwatch.nowMs();
@@ -58,7 +60,7 @@ export async function runSim(args: readonly string[], print: Print = printOut): 
       outcomes.push(outcome);
       if (totals.worlds % PROGRESS_EVERY === 0)
         print(`${totals.worlds}/${seeds} worlds, ${totals.events} events`);
-      if (outcome.violations.length > 0) reportViolations(outcome, { commit, canary, print });
+      if (outcome.violations.length > 0) reportViolations(outcome, { commit, replicas, canary, print });
       return outcome.violations.length === 0;
     },
   });
@@ -74,13 +76,14 @@ function readOptions(args: readonly string[], print: Print): SimOptions | null {
   try {
     const { values } = parseArgs({
       args: [...args],
-      options: { seeds: text, seed: text, canary: text, threads: text, json: text },
+      options: { seeds: text, seed: text, replicas: text, canary: text, threads: text, json: text },
     });
     const canary = values.canary ?? null;
     if (canary !== null && !isCanary(canary)) throw new Error(`there is no canary ${canary}`);
     return {
       firstSeed: wholeNumber('seed', values.seed, 1, 0),
       seeds: wholeNumber('seeds', values.seeds, values.seed === undefined ? 20 : 1, 1),
+      replicas: wholeNumber('replicas', values.replicas, 1, 1),
       canary,
       threads: wholeNumber('threads', values.threads, Math.min(2, availableParallelism()), 0),
       json: values.json ?? null,
@@ -100,9 +103,11 @@ function wholeNumber(name: string, given: string | undefined, otherwise: number,
 
 function reportViolations(
   outcome: WorldOutcome,
-  { commit, canary, print }: { commit: string; canary: Canary | null; print: Print },
+  run: { commit: string; replicas: number; canary: Canary | null; print: Print },
 ): void {
-  const again = `npm run sim -- --seed ${outcome.seed}${canary === null ? '' : ` --canary ${canary}`}`;
+  const { commit, replicas, canary, print } = run;
+  const flags = `${replicas === 1 ? '' : ` --replicas ${replicas}`}${canary === null ? '' : ` --canary ${canary}`}`;
+  const again = `npm run sim -- --seed ${outcome.seed}${flags}`;
   print(
     `\nseed ${outcome.seed} (${outcome.mode}, commit ${commit}, digest ${outcome.digest}); again: ${again}`,
   );

@@ -1,9 +1,9 @@
 import { isFinal } from '../../domain/trip.ts';
-import type { DriverId } from '../../domain/ids.ts';
-import type { DriverStatus } from '../../domain/driver-state.ts';
 import { idleLoop } from '../../lib/clock.ts';
 import { DRAIN_MS_MAX } from './downtown.ts';
 import { checkConverged, checkHistories } from './history-rules.ts';
+import { checkOwners } from './search-rules.ts';
+import { checkServer } from './server-rules.ts';
 import type { RuleViolation } from './violation.ts';
 import { World, type WorldOptions } from './world.ts';
 
@@ -61,7 +61,7 @@ async function live(world: World): Promise<void> {
     const histories = [...world.histories.values()];
     checkHistories(histories, world.store, world.report);
     await checkConverged(histories, world.store, clock.nowMs(), world.report);
-    if (isClean(world)) await checkServer(world);
+    if (isClean(world)) await checkServers(world);
   }
 }
 
@@ -83,39 +83,14 @@ function hasEnded(world: World): boolean {
   return true;
 }
 
-/** In a quiet world the server's picture is the store's: no work left over, every driver's status right. */
-async function checkServer({ mishaps, store, report }: World): Promise<void> {
-  const server = mishaps.serving;
-  if (server === null) return report({ rule: 'R11', tripId: null, detail: 'the server is not up' });
-  const { engine } = server;
-  for (const { dispatcher } of engine.markets.values()) {
-    const { requests, offers } = dispatcher.state;
-    for (const tripId of requests.keys())
-      report({ rule: 'R6', tripId, detail: 'has ended, and the dispatcher still searches' });
-    for (const { tripId, phase } of offers.values())
-      report({ rule: 'R6', tripId, detail: `has ended, and the dispatcher holds an offer (${phase})` });
+/** Every machine is up again, and what each server believes is so. */
+async function checkServers({ mishaps, store, zoneMap, report }: World): Promise<void> {
+  if (zoneMap !== null) checkOwners(mishaps.awake, zoneMap.zones, report);
+  for (const { number, serving } of mishaps.machines) {
+    if (serving === null)
+      report({ rule: 'R11', tripId: null, detail: `no server is up on machine ${number}` });
+    else await checkServer(serving, store, report);
   }
-  if (engine.active.count > 0)
-    report({ rule: 'R6', tripId: null, detail: `${engine.active.count} ended trips are still followed` });
-  for (let slot = 0; slot < engine.index.slotsEnd; slot++) {
-    const driverId = engine.index.driverOf(slot);
-    if (driverId === null) continue;
-    const status = engine.index.statusOf(slot);
-    const stored = await storedStatus(store, driverId);
-    if (status !== stored)
-      report({
-        rule: 'R6',
-        tripId: null,
-        detail: `${driverId} is ${status} in the index, stored is ${stored}`,
-      });
-  }
-}
-
-async function storedStatus(store: World['store'], driverId: DriverId): Promise<DriverStatus> {
-  const trip = await store.activeTripOfDriver(driverId);
-  if (trip !== null) return trip.status as DriverStatus;
-  if ((await store.liveOfferOfDriver(driverId)) !== null) return 'offered';
-  return (await store.dutyOf(driverId))?.onDuty === true ? 'available' : 'offline';
 }
 
 function outcomeOf(seed: number, world: World): WorldOutcome {

@@ -7,6 +7,7 @@ export interface SeedRun {
   readonly firstSeed: number;
   readonly seeds: number;
   readonly canary: Canary | null;
+  readonly replicas: number;
   /** Threads; 0 = in this one. Worlds share nothing, so their number changes no outcome. */
   readonly threads: number;
   /** Called once per seed, in the order in which they finish. False = no further seeds; those begun are still finished. */
@@ -22,20 +23,20 @@ export async function runSeeds(run: SeedRun): Promise<void> {
     if (!run.finished(outcome)) goesOn = false;
   };
   if (run.threads > 0) {
-    const threads = Array.from({ length: run.threads }, () => runThread(run.canary, draw, finished));
+    const threads = Array.from({ length: run.threads }, () => runThread(run, draw, finished));
     await Promise.all(threads);
     return;
   }
   for (let seed = draw(); seed !== null; seed = draw())
-    finished(await runWorld({ seed, canary: run.canary }));
+    finished(await runWorld({ seed, canary: run.canary, replicas: run.replicas }));
 }
 
 function runThread(
-  canary: Canary | null,
+  { canary, replicas }: SeedRun,
   draw: () => number | null,
   finished: (outcome: WorldOutcome) => void,
 ): Promise<void> {
-  const data: SeedWorkerData = { purpose: 'simulation', canary };
+  const data: SeedWorkerData = { purpose: 'simulation', canary, replicas };
   const worker = new Worker(SEED_WORKER, { workerData: data });
   return new Promise((resolve, reject) => {
     const handOut = (): void => {

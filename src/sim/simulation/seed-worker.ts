@@ -6,6 +6,7 @@ import { runWorld } from './run-world.ts';
 export interface SeedWorkerData {
   readonly purpose: 'simulation';
   readonly canary: string | null;
+  readonly replicas: number;
 }
 
 /** This file, as the program of a worker thread. */
@@ -15,9 +16,9 @@ const isSeedWorker = (data: unknown): data is SeedWorkerData =>
   typeof data === 'object' && data !== null && (data as SeedWorkerData).purpose === 'simulation';
 
 if (!isMainThread && isSeedWorker(workerData)) {
-  const name = workerData.canary;
+  const { canary: name, replicas } = workerData;
   const canary = name !== null && isCanary(name) ? name : null;
   parentPort?.on('message', (seed: number) => {
-    void runWorld({ seed, canary }).then((outcome) => parentPort?.postMessage(outcome));
+    void runWorld({ seed, canary, replicas }).then((outcome) => parentPort?.postMessage(outcome));
   });
 }

@@ -2,10 +2,11 @@ import { createEngine } from '../../dispatch/create-engine.ts';
 import { NO_DISPATCH_METER } from '../../dispatch/dispatch-meter.ts';
 import type { Engine, EngineLimits } from '../../dispatch/engine.ts';
 import { FrontDesk } from '../../dispatch/front-desk.ts';
-import { takeUp, Upkeep } from '../../dispatch/upkeep.ts';
+import { ALONE } from '../../dispatch/peers.ts';
+import { Upkeep } from '../../dispatch/upkeep.ts';
 import type { Announcer } from '../../dispatch/announcer.ts';
-import { DEFAULT_GRID } from '../../domain/cell.ts';
-import type { DriverId, IdSource } from '../../domain/ids.ts';
+import type { GridSpec } from '../../domain/cell.ts';
+import type { DriverId, IdSource, ReplicaId } from '../../domain/ids.ts';
 import type { Market } from '../../domain/market.ts';
 import { createGatewayCounters, type GatewayCounters } from '../../gateway/counters.ts';
 import { gatewayLimits, type GatewayLimits } from '../../gateway/limits.ts';
@@ -16,20 +17,35 @@ import { createIngest } from '../../geo/ingest.ts';
 import { DEFAULT_PING_LIMITS } from '../../geo/ping-filter.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
+import type { Prng } from '../../lib/prng.ts';
 import type { TripStore } from '../../store/trip-store.ts';
 import type { ConnectionContext } from '../../gateway/connection.ts';
 import { GatewayDoor } from '../virtual/gateway-door.ts';
 import { ProcessClock } from '../virtual/virtual-clock.ts';
+import type { RedisLines } from '../virtual/virtual-redis.ts';
+import { ServerCluster, type ClusterParts } from './server-cluster.ts';
+
+/** One process's ways to the stores. */
+export interface StoreLines {
+  readonly store: TripStore;
+  readonly claims: Claims;
+  readonly redis: RedisLines;
+}
 
 export interface ServerParts {
   readonly clock: Clock;
+  /** How far this machine's clock is ahead. */
+  readonly skewMs: number;
   readonly market: Market;
   readonly limits: EngineLimits;
   readonly ids: IdSource;
   /** New for each process. */
-  readonly epochPrefix: string;
+  readonly name: string;
   /** This process's own lines to the stores. */
-  readonly connect: (processClock: Clock) => { readonly store: TripStore; readonly claims: Claims };
+  readonly connect: (caller: ProcessClock) => StoreLines;
+  /** Null for a server on its own. */
+  readonly cluster: ClusterParts | null;
+  readonly grid: GridSpec;
   /** Nothing goes wrong in this world: bounds that hold but for lost answers are strict. */
   readonly isHealthy: boolean;
   /** A ping has come in. */
@@ -53,28 +69,41 @@ const COARSE_MS = 250;
  * as the composition root does. Several may live side by side on the same stores.
  */
 export class ServerProcess {
+  readonly name: string;
   readonly engine: Engine;
   readonly counters: GatewayCounters = createGatewayCounters();
   readonly desk: FrontDesk;
   door: GatewayDoor | null = null;
   private readonly clock: ProcessClock;
   private readonly parts: ServerParts;
+  private readonly upkeep: Upkeep;
+  private readonly lines: StoreLines;
+  private readonly cluster: ServerCluster | null;
 
   constructor(parts: ServerParts) {
     this.parts = parts;
-    this.clock = new ProcessClock(parts.clock);
+    this.name = parts.name;
+    this.clock = new ProcessClock(parts.clock, parts.skewMs);
     const { clock } = this;
     let sessions: Sessions | null = null;
     const announcer: Announcer = {
       toDriver: (driverId, announcement) => sessions?.toDriver(driverId, announcement),
       toRider: (riderId, announcement) => sessions?.toRider(riderId, announcement),
+      hasDriver: (driverId) => sessions?.hasDriver(driverId) === true,
+      hasRider: (riderId) => sessions?.hasRider(riderId) === true,
+      dropDriver: (driverId) => sessions?.dropDriver(driverId),
+      dropRider: (riderId) => sessions?.dropRider(riderId),
     };
-    const index = new DriverIndex({ grid: DEFAULT_GRID, driversMax: DRIVERS_MAX });
+    const index = new DriverIndex({ grid: parts.grid, driversMax: DRIVERS_MAX });
+    this.lines = parts.connect(clock);
+    this.cluster = this.joinCluster(index);
     this.engine = createEngine({
-      ...parts.connect(clock),
+      store: this.lines.store,
+      claims: this.lines.claims,
       index,
       ingest: createIngest({ index, limits: DEFAULT_PING_LIMITS }),
       announcer,
+      peers: this.cluster?.peers ?? ALONE,
       clock,
       ids: parts.ids,
       log: this.bugLog(),
@@ -83,11 +112,12 @@ export class ServerProcess {
       meter: NO_DISPATCH_METER,
       stopwatchMs: () => clock.nowMs(),
     });
+    this.upkeep = new Upkeep(this.engine, clock);
     this.desk = new ListeningDesk(this.engine, parts.heard);
     sessions = new Sessions({
       desk: this.desk,
       clock,
-      epochPrefix: parts.epochPrefix,
+      epochPrefix: parts.name,
       limits: LIMITS,
       counters: this.counters,
       onError: (error) => parts.broken(error, 'a snapshot'),
@@ -99,14 +129,46 @@ export class ServerProcess {
 
   /** Takes up the store's work, then lets connections in. Rejects when the store is out of reach, as at a real start. */
   async start(): Promise<void> {
-    await takeUp(this.engine);
+    await this.cluster?.start(this.engine, this.upkeep);
+    await this.upkeep.takeUp();
     for (const { dispatcher } of this.engine.markets.values()) dispatcher.start();
-    new Upkeep(this.engine, this.engine.clock).start();
-    this.door = new GatewayDoor(this.gatewayContext(), this.sessions);
+    this.upkeep.start();
+    this.door = new GatewayDoor({
+      context: this.gatewayContext(),
+      sessions: this.sessions,
+      clock: this.clock,
+    });
+  }
+
+  pause(): void {
+    this.clock.pause();
+  }
+
+  resume(timersFirst: boolean): void {
+    this.clock.resume(timersFirst);
+  }
+
+  /** The orderly stop, as the composition root does it; nothing is lost that was accepted. */
+  async drain(prng: Prng): Promise<void> {
+    await this.cluster?.peers.drain();
+    await this.door?.drain(prng);
+    for (const { dispatcher } of this.engine.markets.values()) await dispatcher.stop();
+    await this.upkeep.stop();
+    this.cluster?.peers.close();
+  }
+
+  private joinCluster(index: DriverIndex): ServerCluster | null {
+    const { cluster, name } = this.parts;
+    if (cluster === null) return null;
+    const replicaId = name as ReplicaId;
+    return new ServerCluster({
+      ...{ ...cluster, replicaId, index, clock: this.clock, lines: this.lines.redis, log: this.bugLog() },
+    });
   }
 
   kill(): void {
     this.clock.kill();
+    this.lines.redis.drop();
     this.door = null;
   }
 
@@ -141,6 +203,7 @@ export class ServerProcess {
     return {
       desk,
       clock,
+      wallClock: clock,
       limits: LIMITS,
       counters,
       coarse,

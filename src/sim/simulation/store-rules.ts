@@ -46,6 +46,9 @@ export class StoreRules implements StoreWatch {
     readonly nowMs: () => number;
     readonly hearing: Hearing;
     readonly staleMs: number;
+    /** By how much the clock that dates an offer may be off, and how late a place may come to who offers. */
+    readonly skewMsMax: number;
+    readonly lateMsMax: number;
   };
 
   constructor(options: StoreRules['options']) {
@@ -104,9 +107,9 @@ export class StoreRules implements StoreWatch {
 
   /** R8, from the server's ears alone: whatever the index made of the pings, without one there is no candidate. */
   private checkHeard(tripId: string, driverId: string, offeredMs: number): void {
-    const { hearing, staleMs, report } = this.options;
-    const silentMs = offeredMs - hearing.lastHeardMs(driverId, offeredMs);
-    if (silentMs > staleMs)
+    const { hearing, staleMs, skewMsMax, lateMsMax, report } = this.options;
+    const silentMs = offeredMs - hearing.lastHeardMs(driverId, offeredMs + skewMsMax);
+    if (silentMs > staleMs + skewMsMax + lateMsMax)
       report({ rule: 'R8', tripId, detail: `offered to ${driverId}, silent for ${silentMs} ms` });
   }
 

@@ -6,6 +6,7 @@ import { CityTime } from '../apps/city-time.ts';
 import { DriverApp, type DriverSurroundings } from '../apps/driver-app.ts';
 import { createPhoneCounts } from '../apps/phone.ts';
 import { RiderApp, type RiderSurroundings } from '../apps/rider-app.ts';
+import { machineUrl } from '../virtual/network.ts';
 import { ENCODINGS } from '../../protocol/codec.ts';
 import { downtownSpeed, drawDrivers, drawRides } from './downtown.ts';
 import { driverMember, riderMember, type World } from './world.ts';
@@ -31,6 +32,14 @@ export class Town {
     this.speed = downtownSpeed(world.plan);
     this.drivers = drawDrivers(world.plan, prng.fork());
     this.rides = drawRides(world.plan, prng.fork());
+  }
+
+  /** Addresses the apps know. */
+  private get servers(): string[] {
+    const { replicas, cluster } = this.world.plan;
+    return cluster?.appsChoose === true
+      ? Array.from({ length: replicas }, (_, number) => machineUrl(number))
+      : [];
   }
 
   /** Riders whose app is open. */
@@ -95,9 +104,12 @@ export class Town {
         offered: () => undefined,
         arrived: () => undefined,
         sentFixes: () => undefined,
-        stopped: (driverId, why) => this.world.log.note(clock.nowMs(), '-', `${driverId} stopped: ${why}`),
+        // Nobody else has these accounts: a driver sent away for good would earn nothing more.
+        stopped: (driverId, why) =>
+          this.world.report({ rule: 'R11', tripId: null, detail: `${driverId} had to stop: ${why}` }),
       },
       counts: this.phoneCounts,
+      servers: this.servers,
       runTag: 'd',
     };
   }
@@ -117,6 +129,7 @@ export class Town {
         closed: (rider) => this.openRiders.delete(rider),
       },
       counts: this.phoneCounts,
+      servers: this.servers,
       runTag,
     };
   }

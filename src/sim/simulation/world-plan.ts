@@ -5,6 +5,7 @@ import type { EngineLimits } from '../../dispatch/engine.ts';
 import type { Prng } from '../../lib/prng.ts';
 import { HABITS, type Habits } from '../apps/habits.ts';
 import type { FaultPlan } from '../virtual/faults.ts';
+import { drawClusterPlan, type ClusterPlan } from './cluster-plan.ts';
 
 /** What else goes wrong, apart from lines: mean times between, Infinity = never in this world. */
 export interface MishapPlan {
@@ -33,6 +34,9 @@ export interface WorldPlan {
   readonly habits: Habits;
   readonly faults: FaultPlan;
   readonly mishaps: MishapPlan;
+  readonly replicas: number;
+  /** Null for a server on its own. */
+  readonly cluster: ClusterPlan | null;
 }
 
 const MINUTE_MS = 60_000;
@@ -42,6 +46,8 @@ const CENTRE: Place = { lat: 37.78, lng: -122.41 };
 const DETOUR = 1.3;
 /** Requests of one world, so that a seed stays a matter of a second. */
 const RIDES_MAX = 150;
+/** Length of a world of several replicas, of one with a single server. */
+const CLUSTER_SHARE = 0.3;
 
 const between = (prng: Prng, low: number, high: number): number => low + (high - low) * prng.float();
 const oneOf = <T>(prng: Prng, values: readonly T[]): T => values[prng.int(values.length)]!;
@@ -51,8 +57,11 @@ const sometimes = (prng: Prng, probability: number, low: number, high: number): 
   return prng.chance(probability) ? meanMs : Infinity;
 };
 
-export function drawWorldPlan(prng: Prng): WorldPlan {
-  const durationMs = Math.round(between(prng, 10, 40) * MINUTE_MS);
+/** `replicas`: 1 = a server on its own; with more a world is shorter, because more happens in it. */
+export function drawWorldPlan(prng: Prng, replicas: number): WorldPlan {
+  const isCluster = replicas > 1;
+  const minutes = between(prng, 10, 40) * (isCluster ? CLUSTER_SHARE : 1);
+  const durationMs = Math.round(minutes * MINUTE_MS);
   const drivers = 5 + Math.floor(55 * prng.float() ** 2);
   const halfM = between(prng, 700, 2_200);
   const speedMps = between(prng, 7, 12);
@@ -80,12 +89,27 @@ export function drawWorldPlan(prng: Prng): WorldPlan {
       openRequestsMax: prng.chance(0.2) ? 3 + prng.int(10) : 1_000,
     },
     habits: drawHabits(prng),
-    faults: drawFaults(prng),
-    mishaps: {
-      restartEveryMs: sometimes(prng, 0.5, 3 * MINUTE_MS, 15 * MINUTE_MS),
-      claimsLostEveryMs: sometimes(prng, 0.4, MINUTE_MS, 10 * MINUTE_MS),
-      overlapEveryMs: sometimes(prng, 0.5, 1.5 * MINUTE_MS, 8 * MINUTE_MS),
-    },
+    faults: isCluster ? { ...drawFaults(prng), ...drawBusFaults(prng) } : drawFaults(prng),
+    mishaps: isCluster ? drawClusterMishaps(prng) : drawMishaps(prng),
+    replicas,
+    cluster: isCluster ? drawClusterPlan(prng, durationMs) : null,
+  };
+}
+
+function drawMishaps(prng: Prng): MishapPlan {
+  return {
+    restartEveryMs: sometimes(prng, 0.5, 3 * MINUTE_MS, 15 * MINUTE_MS),
+    claimsLostEveryMs: sometimes(prng, 0.4, MINUTE_MS, 10 * MINUTE_MS),
+    overlapEveryMs: sometimes(prng, 0.5, 1.5 * MINUTE_MS, 8 * MINUTE_MS),
+  };
+}
+
+/** Replicas overlap by themselves: whoever is paused or cut off does not know that it is deposed. */
+function drawClusterMishaps(prng: Prng): MishapPlan {
+  return {
+    restartEveryMs: sometimes(prng, 0.6, MINUTE_MS, 6 * MINUTE_MS),
+    claimsLostEveryMs: Infinity,
+    overlapEveryMs: Infinity,
   };
 }
 
@@ -156,6 +180,16 @@ function drawHabits(prng: Prng): Habits {
   };
 }
 
+function drawBusFaults(prng: Prng): Pick<FaultPlan, 'busMs' | 'busLoses' | 'busRepeats' | 'busIsLate'> {
+  const severity = prng.chance(0.3) ? 0 : prng.float();
+  return {
+    busMs: between(prng, 1, 30),
+    busLoses: 0.05 * severity * prng.float(),
+    busRepeats: 0.05 * severity,
+    busIsLate: 0.02 * severity * prng.float(),
+  };
+}
+
 function drawFaults(prng: Prng): FaultPlan {
   // Every fifth world is healthy: a bug that needs no fault must not hide behind one.
   const severity = prng.chance(0.2) ? 0 : prng.float();
@@ -169,12 +203,14 @@ function drawFaults(prng: Prng): FaultPlan {
     frameMs: between(prng, 10, 400),
     breakEveryMs: severity === 0 ? Infinity : between(prng, 1, 20) * MINUTE_MS,
     pingsAgain: 0.05 * severity,
+    ...{ busMs: 0, busLoses: 0, busRepeats: 0, busIsLate: 0 },
   };
 }
 
-/** True where no call fails, no connection breaks and the server lives to the end. */
-export function isHealthy({ faults, mishaps }: WorldPlan): boolean {
+/** True where no call fails, no connection breaks and the one server lives to the end. */
+export function isHealthy({ faults, mishaps, cluster }: WorldPlan): boolean {
   return (
+    cluster === null &&
     faults.breakEveryMs === Infinity &&
     mishaps.restartEveryMs === Infinity &&
     mishaps.overlapEveryMs === Infinity

@@ -1,26 +1,32 @@
+import { CLUSTER_TIMING } from '../../cluster/timing.ts';
+import { createZoneMap, type ZoneMap } from '../../cluster/zone-map.ts';
+import { DEFAULT_GRID, type GridSpec } from '../../domain/cell.ts';
 import type { Market } from '../../domain/market.ts';
-import type { DriverId, IdSource, MarketId, RiderId } from '../../domain/ids.ts';
-import type { Member } from '../../gateway/session.ts';
+import type { DriverId, IdSource, MarketId, ReplicaId, RiderId } from '../../domain/ids.ts';
+import type { Member } from '../../dispatch/desk.ts';
 import { accountOf } from '../../gateway/sessions.ts';
-import type { Claims } from '../../geo/claims.ts';
-import { createMemoryClaims } from '../../geo/claims-memory.ts';
 import { createPrng, type Prng } from '../../lib/prng.ts';
 import type { MemoryTripStore } from '../../store/trip-store-memory.ts';
 import type { ServerMessage } from '../../protocol/messages.ts';
 import { Faults } from '../virtual/faults.ts';
-import { Network, type AppMessage, type NetworkWatch } from '../virtual/network.ts';
+import { machineUrl, Network, type AppMessage, type NetworkWatch } from '../virtual/network.ts';
 import { UnreliableCalls } from '../virtual/unreliable-call.ts';
 import { createUnreliableClaims } from '../virtual/unreliable-claims.ts';
 import { createUnreliableStore } from '../virtual/unreliable-store.ts';
 import { VirtualClock } from '../virtual/virtual-clock.ts';
+import { VirtualRedis } from '../virtual/virtual-redis.ts';
+import { Balancer } from './balancer.ts';
 import { canaryLimits, createCanaryStore, sickened, type Canary } from './canary.ts';
 import { ClientHistory } from './client-history.ts';
 import { EventLog } from './event-log.ts';
 import { FrameRules } from './frame-rules.ts';
 import { PingEar } from './hearing.ts';
+import type { Machine } from './machine.ts';
 import { Mishaps } from './mishaps.ts';
 import { PictureRules } from './picture-rules.ts';
+import type { ClusterParts } from './server-cluster.ts';
 import { ServerProcess } from './server-process.ts';
+import { SearchRules } from './search-rules.ts';
 import { StoreRules } from './store-rules.ts';
 import { Town } from './town.ts';
 import type { Report, RuleViolation } from './violation.ts';
@@ -29,61 +35,86 @@ import { drawWorldPlan, isHealthy, type WorldPlan } from './world-plan.ts';
 export interface WorldOptions {
   readonly seed: number;
   readonly canary: Canary | null;
+  /** Default 1: a server on its own. */
+  readonly replicas?: number;
 }
 
+/** Zones of 0.7 km², so that a town has some to share out. */
+const CLUSTER_GRID: GridSpec = { ...DEFAULT_GRID, zoneResolution: 8 };
+/** A flush, and a message between replicas on its slowest way. */
+const PLACE_LATE_MS_MAX = 8_000;
 const R10_EVERY_MS = 1_000;
+const SEARCH_EVERY_MS = 1_000;
 const LOOK_EVERY_MS = 10_000;
 /** Further violations tell no more. */
 const VIOLATIONS_MAX = 20;
 const CENT = { baseMinor: 300, perKmMinor: 150, perMinuteMinor: 40, minimumMinor: 700 };
 
-/** One seed's world: stores, network, a server (now and then a second one), drivers and riders, all on one virtual clock. */
+/** One seed's world: stores, network, servers, drivers and riders, all on one virtual clock. */
 export class World {
   readonly plan: WorldPlan;
   readonly clock: VirtualClock;
   readonly store: MemoryTripStore;
   readonly log: EventLog;
   readonly faults: Faults;
+  readonly redis: VirtualRedis;
   readonly network: Network;
   readonly histories = new Map<Member, ClientHistory>();
   readonly violations: RuleViolation[] = [];
   readonly town: Town;
   readonly mishaps: Mishaps;
+  private readonly balancer: Balancer;
   private readonly canary: Canary | null;
   private readonly market: Market;
   private readonly ids: IdSource;
+  private readonly grid: GridSpec;
+  /** Null for a server on its own. */
+  readonly zoneMap: ZoneMap | null;
+  private readonly processPrng: Prng;
   private readonly ear = new PingEar();
   private readonly rules: StoreRules;
-  private claims: Claims;
   private processes = 0;
 
-  constructor({ seed, canary }: WorldOptions) {
+  constructor({ seed, canary, replicas = 1 }: WorldOptions) {
     const prng = createPrng(seed);
     this.canary = canary;
-    this.plan = drawWorldPlan(prng.fork());
+    this.plan = drawWorldPlan(prng.fork(), replicas);
     this.clock = new VirtualClock(this.plan.startMs);
     this.log = new EventLog(this.plan.startMs);
     this.faults = new Faults(this.plan.faults, this.clock, prng.fork());
     this.store = createCanaryStore(canary);
-    this.claims = createMemoryClaims(this.clock);
+    const { leaseMs } = CLUSTER_TIMING;
+    this.redis = new VirtualRedis({ clock: this.clock, faults: this.faults, leaseMs });
     this.ids = seededIds(prng.fork(), () => this.clock.nowMs());
     const { store, log, plan } = this;
     const nowMs = (): number => this.clock.nowMs();
     this.rules = new StoreRules({
       ...{ store, log, nowMs, report: this.report, hearing: this.ear, staleMs: plan.limits.staleMs },
+      skewMsMax: plan.cluster?.skewMsMax ?? 0,
+      lateMsMax: plan.cluster === null ? 0 : PLACE_LATE_MS_MAX,
     });
     this.network = new Network({
       clock: this.clock,
       faults: this.faults,
       watch: this.networkWatch(new FrameRules(store, this.report)),
-      listening: () => this.mishaps.door,
+      machines: {
+        count: plan.replicas,
+        choose: (last) => this.balancer.choose(last),
+        at: (machine) => this.balancer.at(machine),
+      },
     });
     this.town = new Town(this, prng.fork());
     this.market = marketOf(plan, this.town);
     this.mishaps = new Mishaps(this, prng.fork());
+    this.balancer = new Balancer(this.mishaps.machines, plan.cluster?.wanders ?? 0, prng.fork());
+    this.processPrng = prng.fork();
+    this.grid = plan.cluster === null ? DEFAULT_GRID : CLUSTER_GRID;
+    const area = { grid: this.grid, bounds: [plan.bounds], searchRadiusMMax: plan.policy.radiusMMax };
+    this.zoneMap = plan.cluster === null ? null : createZoneMap(area);
     this.clock.every(R10_EVERY_MS, () => this.checkSizes());
     const picture = new PictureRules(store, this.report);
-    this.clock.every(LOOK_EVERY_MS, () => picture.look(this.mishaps.serving, this.clock.nowMs()));
+    this.clock.every(LOOK_EVERY_MS, () => picture.look(this.mishaps.awake, this.clock.nowMs()));
+    if (plan.cluster !== null) this.watchSearches();
   }
 
   readonly report: Report = (violation) => {
@@ -98,21 +129,31 @@ export class World {
   };
 
   /** A process that has not started yet, on its own lines to the stores. */
-  newProcess(): ServerProcess {
-    const number = ++this.processes;
+  newProcess({ number, skewMs, links }: Machine): ServerProcess {
+    const name = `r${number}.${++this.processes}`;
+    const { faults, redis, clock: storeClock } = this;
     return new ServerProcess({
       clock: this.clock,
+      skewMs,
       market: this.market,
       limits: canaryLimits(this.canary, this.plan.limits),
       ids: this.ids,
-      epochPrefix: `p${number}`,
+      name,
+      grid: this.grid,
+      cluster: this.clusterParts(number),
       isHealthy: isHealthy(this.plan),
       connect: (caller) => {
-        const calls = new UnreliableCalls(this.faults, { store: this.clock, caller });
+        const line = { faults, storeClock, caller };
+        const isStoreOut = (): boolean => faults.isStoreOut;
+        const calls = new UnreliableCalls({ ...line, link: links.postgres, isOut: isStoreOut });
+        // A server on its own loses both stores at a time, as when its network fails.
+        const isRedisOut = this.plan.cluster === null ? isStoreOut : () => redis.isOut;
+        const redisCalls = new UnreliableCalls({ ...line, link: links.redis, isOut: isRedisOut });
         const store = createUnreliableStore(this.store, calls, this.rules);
         return {
           store: sickened(this.canary, store, this.clock),
-          claims: createUnreliableClaims(calls, () => this.claims),
+          claims: createUnreliableClaims(redisCalls, () => redis.claims),
+          redis: redis.connect(name as ReplicaId, { link: links.redis, calls: redisCalls, caller }),
         };
       },
       heard: (driverId) => this.ear.heard(driverId, this.clock.nowMs()),
@@ -120,8 +161,10 @@ export class World {
     });
   }
 
-  emptyClaims(): void {
-    this.claims = createMemoryClaims(this.clock);
+  private clusterParts(machine: number): ClusterParts | null {
+    const { zoneMap } = this;
+    if (zoneMap === null) return null;
+    return { url: machineUrl(machine), zoneMap, prng: this.processPrng.fork() };
   }
 
   /** The history of an app just installed. */
@@ -129,6 +172,17 @@ export class World {
     const history = new ClientHistory(member);
     this.histories.set(member, history);
     return history;
+  }
+
+  private watchSearches(): void {
+    const { clock, mishaps, faults, market, store, report } = this;
+    const isFlaky = this.plan.faults.storeOutageEveryMs !== Infinity || this.plan.faults.busLoses > 0;
+    const search = new SearchRules({ store, report, isFlaky, marketId: market.marketId });
+    clock.every(SEARCH_EVERY_MS, () => {
+      const { awake, lastMs: troubleMs } = mishaps;
+      const isCut = faults.isStoreOut || mishaps.isSomebodyCut;
+      void search.look({ nowMs: clock.nowMs(), awake, troubleMs, isCut });
+    });
   }
 
   private checkSizes(): void {
@@ -181,7 +235,8 @@ function textOf(message: ServerMessage): string {
     case 'duty':
       return `duty ${message.status} (${message.seq})`;
     case 'driver_at':
-      return 'driver_at';
+    case 'move':
+      return message.t;
   }
 }
 

@@ -20,11 +20,19 @@ export interface FaultPlan {
   readonly breakEveryMs: number;
   /** A frame of pings that an app sends once more, much later. */
   readonly pingsAgain: number;
+  /** Mean of the exponential part of a message's way between two replicas. */
+  readonly busMs: number;
+  /** A message between replicas that one listener never gets, that comes twice, that is late by seconds. */
+  readonly busLoses: number;
+  readonly busRepeats: number;
+  readonly busIsLate: number;
 }
 
 /** The least a store call's or a frame's way takes. */
 const STORE_MS_MIN = 1;
 const FRAME_MS_MIN = 5;
+const BUS_MS_MIN = 1;
+const BUS_LATE_MS_MAX = 5_000;
 /** Now and then something takes this many times as long. */
 const SLOW_FACTOR = 20;
 const SLOW = 0.01;
@@ -63,6 +71,17 @@ export class Faults {
 
   frameDelayMs(): number {
     return this.delayMs(FRAME_MS_MIN, this.plan.frameMs);
+  }
+
+  /** After how long each copy of a message between replicas comes: none when it is lost. */
+  busDelaysMs(): number[] {
+    const { busMs, busLoses, busRepeats, busIsLate } = this.plan;
+    if (this.happens(busLoses)) return [];
+    const wayMs = (): number =>
+      Math.round(
+        this.delayMs(BUS_MS_MIN, busMs) + (this.happens(busIsLate) ? this.withinMs(BUS_LATE_MS_MAX) : 0),
+      );
+    return this.happens(busRepeats) ? [wayMs(), wayMs()] : [wayMs()];
   }
 
   happens(probability: number): boolean {

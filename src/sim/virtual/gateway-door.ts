@@ -1,11 +1,15 @@
 import type uWS from 'uWebSockets.js';
 import { Connection, type ConnectionContext, type SocketData } from '../../gateway/connection.ts';
-import type { Member, ResumePoint } from '../../gateway/session.ts';
+import type { Member } from '../../dispatch/desk.ts';
+import type { ResumePoint } from '../../gateway/session.ts';
 import type { Sessions } from '../../gateway/sessions.ts';
 import { SocketServer } from '../../gateway/socket-server.ts';
 import { rejected } from '../../domain/rejection.ts';
 import { assert } from '../../lib/assert.ts';
+import type { Prng } from '../../lib/prng.ts';
 import type { Encoding } from '../../protocol/codec.ts';
+import type { Doorway } from './network.ts';
+import type { ProcessClock } from './virtual-clock.ts';
 
 /** Where a server's frames go. `end` has closed the connection when it returns. */
 export interface FrameSink {
@@ -28,13 +32,17 @@ type Behavior = uWS.WebSocketBehavior<UserData>;
  * The gateway's own socket server with the network library beneath it replaced: sessions, connections, queues, rate limits and
  * codecs are the real ones. Whoever comes here has been authenticated.
  */
-export class GatewayDoor {
+export class GatewayDoor implements Doorway {
   private readonly behavior: Behavior;
   private readonly context: ConnectionContext;
+  private readonly clock: ProcessClock;
+  private readonly server: SocketServer;
 
-  constructor(context: ConnectionContext, sessions: Sessions) {
+  constructor(options: { context: ConnectionContext; sessions: Sessions; clock: ProcessClock }) {
+    const { context, sessions } = options;
     this.context = context;
-    const server = new SocketServer({
+    this.clock = options.clock;
+    this.server = new SocketServer({
       context,
       sessions,
       // Upgrades do not come this way.
@@ -47,7 +55,7 @@ export class GatewayDoor {
         behavior = mounted;
       },
     };
-    server.mount(app as unknown as uWS.TemplatedApp);
+    this.server.mount(app as unknown as uWS.TemplatedApp);
     assert(behavior !== null, 'the socket server mounts its sockets');
     this.behavior = behavior;
   }
@@ -65,6 +73,22 @@ export class GatewayDoor {
       },
       lost: () => socket.drop(),
     };
+  }
+
+  arrive(deliver: () => void): void {
+    this.clock.arrive(deliver);
+  }
+
+  /** Tells every connection to go elsewhere, each at a moment of its own, as the gateway does; resolves when all have gone. */
+  async drain(prng: Prng): Promise<void> {
+    const { limits } = this.context;
+    this.server.isDraining = true;
+    for (const connection of this.server.connections)
+      this.clock.after(prng.int(limits.drainJitterMs + 1), () => connection.closeWhenIdle());
+    this.clock.after(limits.drainMsMax, () => {
+      for (const connection of this.server.connections) connection.close('going_away');
+    });
+    await this.server.whenEmpty();
   }
 
   private close(socket: VirtualSocket): void {

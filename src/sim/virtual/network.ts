@@ -1,4 +1,5 @@
-import type { Member, ResumePoint } from '../../gateway/session.ts';
+import type { Member } from '../../dispatch/desk.ts';
+import type { ResumePoint } from '../../gateway/session.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { assert } from '../../lib/assert.ts';
 import { decodeServerMessage, encode, type Encoding } from '../../protocol/codec.ts';
@@ -19,15 +20,21 @@ export interface NetworkWatch {
   closed(member: Member): void;
 }
 
-/** Who listens now; null while no server runs. `server` tells one run of a server from the next. */
-export type Listening = () => {
-  readonly open: (
-    member: Member,
-    encoding: Encoding,
-    resume: ResumePoint | null,
-    sink: FrameSink,
-  ) => ServerEnd;
-} | null;
+/** A server process as connections reach it. */
+export interface Doorway {
+  open(member: Member, encoding: Encoding, resume: ResumePoint | null, sink: FrameSink): ServerEnd;
+  /** Hands in what has come over the network: at once, or when the process is no longer paused. */
+  arrive(deliver: () => void): void;
+}
+
+/** Where servers are: machines by number, from 0. */
+export interface Machines {
+  readonly count: number;
+  /** Which one a load balancer sends a connection to, made by an app whose last one was at `last`, in vain if `wasRefused`. */
+  choose(last: { readonly machine: number; readonly wasRefused: boolean } | null): number;
+  /** Who listens there now; null while no server runs. */
+  at(machine: number): Doorway | null;
+}
 
 /** An app notices a broken connection after at most so long; a server by its idle time-out. */
 const APP_NOTICES_MS_MAX = 5_000;
@@ -37,19 +44,24 @@ const AGAIN_MS_MAX = 30_000;
 /** Half of the connections that an app closes vanish without a word to the server. */
 const VANISHES = 0.5;
 
-/** Connections between apps and a server: frames are late, in order on one connection, and lost where it breaks. */
+const URL_PREFIX = 'ws://machine-';
+
+/** The base URL of a machine, for apps that choose one themselves. */
+export const machineUrl = (machine: number): string => `${URL_PREFIX}${machine}`;
+
+/** Connections between apps and servers: frames are late, in order on one connection, and lost where it breaks. */
 export class Network {
   readonly clock: Clock;
   readonly faults: Faults;
   readonly watch: NetworkWatch;
-  readonly listening: Listening;
+  private readonly machines: Machines;
   private readonly open = new Set<Wire>();
 
-  constructor(options: { clock: Clock; faults: Faults; watch: NetworkWatch; listening: Listening }) {
+  constructor(options: { clock: Clock; faults: Faults; watch: NetworkWatch; machines: Machines }) {
     this.clock = options.clock;
     this.faults = options.faults;
     this.watch = options.watch;
-    this.listening = options.listening;
+    this.machines = options.machines;
   }
 
   /** A line as the apps take it. */
@@ -57,9 +69,25 @@ export class Network {
     return (events) => new NetworkLine<M>(this, member, encoding, events);
   }
 
-  /** The server is gone with all its connections: the apps get resets, or hear nothing for a while. */
-  serverDied(): void {
-    for (const wire of [...this.open]) wire.serverDied();
+  /** The machine a connection goes to: the one that `url` names, or the load balancer's choice. */
+  machineFor(url: string | null, before: Wire | null): number {
+    if (url !== null) return Number(url.slice(URL_PREFIX.length));
+    if (before === null) return this.machines.choose(null);
+    return this.machines.choose({ machine: before.machine, wasRefused: !before.wasWelcomed });
+  }
+
+  at(machine: number): Doorway | null {
+    return this.machines.at(machine);
+  }
+
+  /** A server that stands still keeps its connections; where there are others to go to, apps find out. */
+  get appsProbe(): boolean {
+    return this.machines.count > 1;
+  }
+
+  /** A machine's server is gone with all its connections: the apps get resets, or hear nothing for a while. */
+  serverDied(machine: number): void {
+    for (const wire of [...this.open]) if (wire.machine === machine) wire.serverDied();
   }
 
   begun(wire: Wire): void {
@@ -83,11 +111,16 @@ class NetworkLine<M extends AppMessage> implements Line<M> {
     this.member = member;
     this.encoding = encoding;
     this.events = events;
+    if (network.appsProbe) this.probe = () => this.wire?.probe();
   }
 
-  open(resume: ResumePoint | null): void {
+  probe?: () => void;
+
+  open(resume: ResumePoint | null, url: string | null): void {
     assert(this.wire === null || !this.wire.isAppThere, 'a line is opened once');
-    this.wire = new Wire(this.network, { member: this.member, encoding: this.encoding, resume }, this.events);
+    const who = { member: this.member, encoding: this.encoding, resume };
+    const machine = this.network.machineFor(url, this.wire);
+    this.wire = new Wire(this.network, { who, machine }, this.events);
   }
 
   send(message: M): void {
@@ -102,9 +135,12 @@ class NetworkLine<M extends AppMessage> implements Line<M> {
 /** One connection, from the first packet to the last. */
 class Wire implements FrameSink {
   isAppThere = true;
+  wasWelcomed = false;
+  readonly machine: number;
   private readonly network: Network;
   private readonly who: { member: Member; encoding: Encoding; resume: ResumePoint | null };
   private readonly events: LineEvents;
+  private doorway: Doorway | null = null;
   private server: ServerEnd | null = null;
   /** Frames still get through, up and down. */
   private isUpOpen = true;
@@ -112,13 +148,10 @@ class Wire implements FrameSink {
   private lastUpMs = 0;
   private lastDownMs = 0;
 
-  constructor(
-    network: Network,
-    who: { member: Member; encoding: Encoding; resume: ResumePoint | null },
-    events: LineEvents,
-  ) {
+  constructor(network: Network, to: { who: Wire['who']; machine: number }, events: LineEvents) {
     this.network = network;
-    this.who = who;
+    this.who = to.who;
+    this.machine = to.machine;
     this.events = events;
     network.begun(this);
     this.up(() => this.reachServer());
@@ -133,11 +166,22 @@ class Wire implements FrameSink {
     const content = encode(message, this.who.encoding);
     // A copy: the encoder's buffer is shared, and a Buffer's `slice` would be.
     const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : new Uint8Array(content);
-    this.up(() => this.server?.frame(bytes));
+    this.up(() => this.atServer(() => this.server?.frame(bytes)));
     const isPing = message.t === 'ping' || message.t === 'pings';
     // An app that sends old fixes once more: R8 says that they change nothing.
     if (isPing && faults.happens(faults.plan.pingsAgain))
-      clock.after(faults.withinMs(AGAIN_MS_MAX), () => this.up(() => this.server?.frame(bytes)));
+      clock.after(faults.withinMs(AGAIN_MS_MAX), () =>
+        this.up(() => this.atServer(() => this.server?.frame(bytes))),
+      );
+  }
+
+  /** The network library of a server that runs answers by itself. */
+  probe(): void {
+    this.up(() =>
+      this.atServer(() => {
+        if (this.server !== null) this.down(() => this.events.heard());
+      }),
+    );
   }
 
   appCloses(): void {
@@ -169,6 +213,7 @@ class Wire implements FrameSink {
     const message = decoded.value;
     this.network.watch.serverSent(this.who.member, message);
     this.down(() => {
+      if (message.t === 'welcome') this.wasWelcomed = true;
       this.network.watch.appReceived(this.who.member, message);
       this.events.received(message);
     });
@@ -198,10 +243,18 @@ class Wire implements FrameSink {
 
   private reachServer(): void {
     if (!this.isAppThere) return this.network.over(this);
-    const door = this.network.listening();
-    if (door === null) return this.serverDied();
-    // The welcome may go out before `open` returns: it needs no server end.
-    this.server = door.open(this.who.member, this.who.encoding, this.who.resume, this);
+    const { who } = this;
+    this.doorway = this.network.at(this.machine);
+    if (this.doorway === null) return this.serverDied();
+    const { doorway } = this;
+    this.atServer(() => {
+      // The welcome may go out before `open` returns: it needs no server end.
+      this.server = doorway.open(who.member, who.encoding, who.resume, this);
+    });
+  }
+
+  private atServer(deliver: () => void): void {
+    this.doorway?.arrive(deliver);
   }
 
   private breaks(): void {
@@ -215,9 +268,11 @@ class Wire implements FrameSink {
 
   private serverLoses(): void {
     this.network.over(this);
-    const { server } = this;
-    this.server = null;
-    server?.lost();
+    this.atServer(() => {
+      const { server } = this;
+      this.server = null;
+      server?.lost();
+    });
   }
 
   private appLoses(code: number): void {

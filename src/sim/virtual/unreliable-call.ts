@@ -1,8 +1,42 @@
 import type { Clock } from '../../lib/clock.ts';
 import { lineError, type Faults } from './faults.ts';
+import type { ProcessClock } from './virtual-clock.ts';
 
 /** A late statement is done within this time after its caller was told that it failed. */
 const LATE_MS_MAX = 3_000;
+/** A client gives a connection up that nothing comes back on. */
+const HANGS_MS = 4_000;
+
+/** The way between one machine and a store. */
+export class StoreLink {
+  private state: 'open' | 'refused' | 'hanging' = 'open';
+
+  /** `refused`: calls fail at once; `hanging`: packets vanish, so calls fail after a time-out, and answers under way are lost. */
+  cut(how: 'refused' | 'hanging'): void {
+    this.state = how;
+  }
+
+  mend(): void {
+    this.state = 'open';
+  }
+
+  get isOpen(): boolean {
+    return this.state === 'open';
+  }
+
+  get isHanging(): boolean {
+    return this.state === 'hanging';
+  }
+}
+
+export interface CallLines {
+  readonly faults: Faults;
+  readonly storeClock: Clock;
+  readonly caller: ProcessClock;
+  readonly link: StoreLink;
+  /** True while the store itself is down. */
+  readonly isOut: () => boolean;
+}
 
 /**
  * Calls from one process to a store on another machine: late, failed without a trace, done without an answer, or failed and
@@ -10,24 +44,22 @@ const LATE_MS_MAX = 3_000;
  * the answer back.
  */
 export class UnreliableCalls {
-  private readonly faults: Faults;
-  private readonly storeClock: Clock;
-  private readonly callerClock: Clock;
+  private readonly lines: CallLines;
 
-  constructor(faults: Faults, clocks: { store: Clock; caller: Clock }) {
-    this.faults = faults;
-    this.storeClock = clocks.store;
-    this.callerClock = clocks.caller;
+  constructor(lines: CallLines) {
+    this.lines = lines;
   }
 
   call<T>(perform: () => Promise<T>): Promise<T> {
-    const { faults } = this;
+    const { faults, storeClock, link, isOut } = this.lines;
     return new Promise<T>((resolve, reject) => {
-      this.storeClock.after(faults.storeDelayMs(), () => {
-        if (faults.isStoreOut || faults.happens(faults.plan.storeRefuses))
+      storeClock.after(faults.storeDelayMs(), () => {
+        if (link.isHanging) return this.answer(() => reject(lineError('ETIMEDOUT')), HANGS_MS);
+        if (!link.isOpen) return this.answer(() => reject(lineError('ECONNREFUSED')));
+        if (isOut() || faults.happens(faults.plan.storeRefuses))
           return this.answer(() => reject(lineError('ECONNREFUSED')));
         if (faults.happens(faults.plan.storeIsLate)) {
-          this.storeClock.after(faults.withinMs(LATE_MS_MAX), () => void perform());
+          storeClock.after(faults.withinMs(LATE_MS_MAX), () => void perform());
           return this.answer(() => reject(lineError('ETIMEDOUT')));
         }
         void this.carryOut(perform, resolve, reject);
@@ -40,18 +72,21 @@ export class UnreliableCalls {
     resolve: (value: T) => void,
     reject: (error: unknown) => void,
   ): Promise<void> {
-    const { faults } = this;
+    const { faults, link } = this.lines;
     try {
       const value = await perform();
-      if (faults.happens(faults.plan.storeLosesAnswer)) this.answer(() => reject(lineError('ECONNRESET')));
-      else this.answer(() => resolve(value));
+      if (faults.happens(faults.plan.storeLosesAnswer))
+        return this.answer(() => reject(lineError('ECONNRESET')));
+      // The way may be cut while the answer is on it.
+      this.answer(() => (link.isOpen ? resolve(value) : reject(lineError('ECONNRESET'))));
     } catch (error) {
       // The store itself broke: a bug, which belongs to whoever called.
       reject(error);
     }
   }
 
-  private answer(settle: () => void): void {
-    this.callerClock.after(this.faults.storeDelayMs(), settle);
+  private answer(settle: () => void, afterMs = 0): void {
+    const { faults, storeClock, caller } = this.lines;
+    storeClock.after(afterMs + faults.storeDelayMs(), () => caller.arrive(settle));
   }
 }

@@ -95,36 +95,88 @@ export class VirtualClock implements Clock {
 
 const isBefore = (a: Event, b: Event): boolean => a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
 
-/** The clock of one process: when that is killed none of its timers fires any more, and it can set no new ones. */
+/**
+ * The clock of one process. Killed: none of its timers fires any more, and it can set no new ones. Paused (SIGSTOP): what falls due and
+ * what comes in from outside waits until it is resumed (SIGCONT), an interval once.
+ */
 export class ProcessClock implements Clock {
   private readonly clock: Clock;
+  private readonly skewMs: number;
   private isDead = false;
+  private isPaused = false;
+  private readonly due: (() => void)[] = [];
+  private readonly arrived: (() => void)[] = [];
 
-  constructor(clock: Clock) {
+  /** `skewMs`: how far this process's clock is ahead; what it waits for takes as long as everywhere. */
+  constructor(clock: Clock, skewMs = 0) {
     this.clock = clock;
+    this.skewMs = skewMs;
   }
 
   nowMs(): number {
-    return this.clock.nowMs();
+    return this.clock.nowMs() + this.skewMs;
   }
 
   after(delayMs: number, fire: () => void): Timer {
-    return this.clock.after(delayMs, () => this.alive(fire));
+    let isCancelled = false;
+    const expire = (): void => {
+      if (!isCancelled) fire();
+    };
+    const timer = this.clock.after(delayMs, () => this.run(this.due, expire));
+    return {
+      cancel() {
+        isCancelled = true;
+        timer.cancel();
+      },
+    };
   }
 
   every(periodMs: number, fire: () => void): Timer {
-    const timer = this.clock.every(periodMs, () => {
-      if (this.isDead) timer.cancel();
-      else fire();
-    });
-    return timer;
+    const tick = (): void => {
+      timer = this.after(periodMs, tick);
+      fire();
+    };
+    let timer = this.after(periodMs, tick);
+    return { cancel: () => timer.cancel() };
+  }
+
+  /** For what delivers by a clock: its events are what comes over a line, and not timers of the process. */
+  get lines(): Clock {
+    return {
+      nowMs: () => this.nowMs(),
+      after: (delayMs, deliver) => {
+        let isCancelled = false;
+        this.clock.after(delayMs, () => this.arrive(() => void (isCancelled || deliver())));
+        return { cancel: () => void (isCancelled = true) };
+      },
+      every: (periodMs, fire) => this.every(periodMs, fire),
+    };
+  }
+
+  /** Hands in what has come over a line: at once, when the process goes on, or never. */
+  arrive(deliver: () => void): void {
+    this.run(this.arrived, deliver);
   }
 
   kill(): void {
     this.isDead = true;
   }
 
-  private alive(fire: () => void): void {
-    if (!this.isDead) fire();
+  pause(): void {
+    this.isPaused = true;
+  }
+
+  /** All that waited happens from now on, one thing after the other; `timersFirst`: before what has come in, else after it. */
+  resume(timersFirst: boolean): void {
+    this.isPaused = false;
+    const queues = timersFirst ? [this.due, this.arrived] : [this.arrived, this.due];
+    for (const queue of queues)
+      for (const fire of queue.splice(0)) this.clock.after(0, () => this.run(queue, fire));
+  }
+
+  private run(queue: (() => void)[], fire: () => void): void {
+    if (this.isDead) return;
+    if (this.isPaused) queue.push(fire);
+    else fire();
   }
 }

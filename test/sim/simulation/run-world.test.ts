@@ -65,7 +65,7 @@ describe('the simulation', () => {
     [['--seeds', 'many']],
     [['--seeds', '0']],
     [['--canary', 'nightingale']],
-    [['--replicas', '3']],
+    [['--replicas', '0']],
     [['stray']],
   ])('says what it takes when given %j', async (args) => {
     const lines: string[] = [];

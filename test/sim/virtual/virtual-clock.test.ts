@@ -61,3 +61,50 @@ it('a process that is killed hears none of its timers any more', () => {
   while (clock.fireNext(10));
   expect(fired).toEqual(['before', 'tick']);
 });
+
+it.each([
+  [true, ['before', 'tick', 'once', 'frame', 'later', 'tick']],
+  [false, ['before', 'frame', 'tick', 'once', 'later', 'tick']],
+])(
+  'a paused process does nothing; when it goes on what was due and what came in happens, an interval once (timers first: %s)',
+  (timersFirst, expected) => {
+    const clock = new VirtualClock(0);
+    const process = new ProcessClock(clock);
+    const fired: string[] = [];
+    process.after(1, () => fired.push('before'));
+    process.every(3, () => fired.push('tick'));
+    process.after(4, () => fired.push('once'));
+    process.after(5, () => fired.push('cancelled')).cancel();
+    process.after(11, () => fired.push('later'));
+    clock.after(2, () => process.pause());
+    clock.after(6, () => process.arrive(() => fired.push('frame')));
+    while (clock.fireNext(10));
+    expect(fired).toEqual(['before']);
+    process.resume(timersFirst);
+    while (clock.fireNext(13));
+    expect(fired).toEqual(expected);
+  },
+);
+
+it('a process killed while paused stays dead', () => {
+  const clock = new VirtualClock(0);
+  const process = new ProcessClock(clock);
+  const fired: string[] = [];
+  process.pause();
+  process.after(1, () => fired.push('timer'));
+  process.arrive(() => fired.push('frame'));
+  while (clock.fireNext(5));
+  process.kill();
+  process.resume(true);
+  while (clock.fireNext(10));
+  expect(fired).toEqual([]);
+});
+
+it('a skewed clock tells another time and waits as long as all', () => {
+  const clock = new VirtualClock(1_000);
+  const process = new ProcessClock(clock, -400);
+  let firedAtMs = 0;
+  process.after(50, () => (firedAtMs = process.nowMs()));
+  while (clock.fireNext(2_000));
+  expect([firedAtMs, process.nowMs()]).toEqual([650, 1_600]);
+});

@@ -1,0 +1,81 @@
+import { Cluster } from '../../cluster/cluster.ts';
+import type { ZoneMap } from '../../cluster/zone-map.ts';
+import type { Engine } from '../../dispatch/engine.ts';
+import { EnginePeerDesk } from '../../dispatch/peer-desk.ts';
+import type { Upkeep } from '../../dispatch/upkeep.ts';
+import type { ReplicaId } from '../../domain/ids.ts';
+import type { DriverIndex } from '../../geo/driver-index.ts';
+import { MirrorPlanner } from '../../geo/driver-mirror.ts';
+import { RemoteDrivers } from '../../geo/remote-drivers.ts';
+import type { Log } from '../../lib/log.ts';
+import type { Prng } from '../../lib/prng.ts';
+import type { RedisLines } from '../virtual/virtual-redis.ts';
+import type { ProcessClock } from '../virtual/virtual-clock.ts';
+
+/** What a replica among others needs beside what every server has. */
+export interface ClusterParts {
+  readonly url: string;
+  readonly zoneMap: ZoneMap;
+  readonly prng: Prng;
+}
+
+export interface ServerClusterOptions extends ClusterParts {
+  readonly replicaId: ReplicaId;
+  readonly clock: ProcessClock;
+  readonly index: DriverIndex;
+  readonly lines: RedisLines;
+  readonly log: Log;
+}
+
+const FLUSH_MS = 1_000;
+const REFRESH_MS = 10_000;
+/** Of this world's drivers and removals none is ever left for the next flush. */
+const FLUSH_MAX = 10_000;
+
+/** One replica's part in the cluster, put together as the composition root does it; the mirror's plans go to the peers alone. */
+export class ServerCluster {
+  readonly peers: Cluster;
+  private readonly clock: ProcessClock;
+  private readonly remote: RemoteDrivers;
+  private readonly planner: MirrorPlanner;
+  private engine: Engine | null = null;
+
+  constructor(options: ServerClusterOptions) {
+    const { clock, index, lines } = options;
+    this.clock = clock;
+    this.remote = new RemoteDrivers({
+      index,
+      onStatus: (driverId, status, free) => {
+        for (const { dispatcher } of this.engine?.markets.values() ?? [])
+          dispatcher.input({ kind: 'driver_seen', driverId, status, free });
+      },
+    });
+    this.planner = new MirrorPlanner({
+      ...{ index, flushDriversMax: FLUSH_MAX, removalsMax: FLUSH_MAX, refreshMs: REFRESH_MS },
+    });
+    this.peers = new Cluster({ ...options, bus: lines.bus, beats: lines.beats, remote: this.remote });
+  }
+
+  /** Joins; rejects when Redis is out of reach. */
+  async start(engine: Engine, upkeep: Upkeep): Promise<void> {
+    this.engine = engine;
+    const gone = (replicaId: ReplicaId): void => this.remote.gone(replicaId, this.clock.nowMs());
+    try {
+      await this.peers.start(new EnginePeerDesk(engine, upkeep, gone));
+    } catch (error) {
+      throw isOutOfReach(error)
+        ? Object.assign(new Error('not joined', { cause: error }), { code: 'EJOIN' })
+        : error;
+    }
+    this.clock.every(FLUSH_MS, () => {
+      const nowMs = this.clock.nowMs();
+      this.peers.flushed(this.planner.plan(nowMs), nowMs);
+    });
+  }
+}
+
+/** The store was out of reach, or a beat was not answered in time: anything else is a bug. */
+function isOutOfReach(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return 'code' in error || /was not answered/.test(error.message) || isOutOfReach(error.cause);
+}

@@ -49,7 +49,26 @@ const SETTINGS = {
     null,
     'PostgreSQL; without it a private one is started, data kept under .data/',
   ),
-  redisUrl: text('REDIS_URL', null, 'Redis; without it a private one is started'),
+  databaseReadUrl: text(
+    'DATABASE_READ_URL',
+    null,
+    'a read replica, for reads that may lag; without it the primary',
+  ),
+  databaseCaFile: text(
+    'DATABASE_CA_FILE',
+    null,
+    'PEM file that sslmode=verify-full trusts; without it the system’s',
+  ),
+  redisUrl: text(
+    'REDIS_URL',
+    null,
+    'Redis: redis://, rediss://, redis+sentinel:// or redis+cluster://; without it a private one is started',
+  ),
+  redisCaFile: text(
+    'REDIS_CA_FILE',
+    null,
+    'PEM file that Redis with TLS is checked by; without it the system’s',
+  ),
   redisPrefix: text('REDIS_PREFIX', 'hd', 'begins every Redis key'),
   databasePoolMax: whole('DATABASE_POOL_MAX', 10, 4, 200, 'PostgreSQL connections'),
   authSecret: text(

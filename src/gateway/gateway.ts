@@ -48,8 +48,11 @@ export interface Log {
 export interface Gateway {
   readonly announcer: Announcer;
   readonly counters: GatewayCounters;
-  /** Port 0 takes a free one. Rejects when the port is taken. */
-  listen(at: { host: string; port: number }): Promise<{ port: number }>;
+  /**
+   * Port 0 takes a free one. Rejects when the port is taken. `sharedPort` (not 0) is listened on as well, together with whichever
+   * processes of the same user also share it: the system spreads new connections over them.
+   */
+  listen(at: { host: string; port: number; sharedPort?: number | null }): Promise<{ port: number }>;
   /**
    * No new sockets or requests; what was accepted is answered; every socket is told to go elsewhere, each at a moment of its
    * own. Resolves when all have gone, after `drainMsMax` at the latest.
@@ -63,6 +66,8 @@ const COARSE_MS = 250;
 const EXPIRY_SWEEP_MS = 30_000;
 /** LIBUS_LISTEN_EXCLUSIVE_PORT: without it two servers by mistake share a port, each with half of the clients. */
 const EXCLUSIVE_PORT = 1;
+/** LIBUS_LISTEN_DEFAULT: SO_REUSEPORT, except on port 0. */
+const SHARED_PORT = 0;
 
 export function createGateway(options: GatewayOptions): Gateway {
   const { clock, wallClock, log } = options;
@@ -91,17 +96,25 @@ export function createGateway(options: GatewayOptions): Gateway {
   const app = uWS.App();
   server.mount(app);
   options.http?.mount(app);
-  let listening: uWS.us_listen_socket | null = null;
+  const listening: uWS.us_listen_socket[] = [];
   const stopListening = (): void => {
-    if (listening !== null) uWS.us_listen_socket_close(listening);
-    listening = null;
+    for (const socket of listening.splice(0)) uWS.us_listen_socket_close(socket);
   };
   return {
     announcer: sessions,
     counters,
-    listen: async (at) => {
-      listening = await listenOn(app, at);
-      return { port: uWS.us_socket_local_port(listening) };
+    listen: async ({ host, port, sharedPort = null }) => {
+      const own = await listenOn(app, { host, port, options: EXCLUSIVE_PORT });
+      listening.push(own);
+      const bound = uWS.us_socket_local_port(own);
+      if (sharedPort === null) return { port: bound };
+      try {
+        listening.push(await listenOn(app, { host, port: sharedPort, options: SHARED_PORT }));
+      } catch (error) {
+        stopListening();
+        throw error;
+      }
+      return { port: bound };
     },
     drain: async () => {
       server.isDraining = true;
@@ -122,7 +135,10 @@ export function createGateway(options: GatewayOptions): Gateway {
   };
 }
 
-function listenOn(app: uWS.TemplatedApp, at: { host: string; port: number }): Promise<uWS.us_listen_socket> {
+function listenOn(
+  app: uWS.TemplatedApp,
+  at: { host: string; port: number; options: number },
+): Promise<uWS.us_listen_socket> {
   return new Promise((resolve, reject) => {
     const done = (socket: uWS.us_listen_socket | false): void => {
       if (socket === false) reject(new Error(`cannot listen on ${at.host}:${at.port}: is the port taken?`));
@@ -135,7 +151,7 @@ function listenOn(app: uWS.TemplatedApp, at: { host: string; port: number }): Pr
       options: number,
       callback: typeof done,
     ) => void;
-    listen(at.host, at.port, EXCLUSIVE_PORT, done);
+    listen(at.host, at.port, at.options, done);
   });
 }
 

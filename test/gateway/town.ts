@@ -53,9 +53,10 @@ export class Town {
     limits: Partial<GatewayLimits> = {},
     rest: Partial<RestLimits> = {},
     metricsToken?: string,
+    sharedPort: number | null = null,
   ): Promise<Town> {
     const town = new Town(limits, rest, metricsToken);
-    town.port = (await town.gateway.listen({ host: '127.0.0.1', port: 0 })).port;
+    town.port = (await town.gateway.listen({ host: '127.0.0.1', port: 0, sharedPort })).port;
     return town;
   }
 
@@ -72,12 +73,19 @@ export class Town {
   async app(
     role: 'driver' | 'rider',
     subject: string,
-    options: { encoding?: Encoding; resume?: { epoch: string; seq: number }; welcome?: boolean } = {},
+    options: {
+      encoding?: Encoding;
+      resume?: { epoch: string; seq: number };
+      welcome?: boolean;
+      /** Instead of the town's own. */
+      port?: number;
+    } = {},
   ): Promise<Client> {
     const encoding = options.encoding ?? 'msgpack';
     const { resume } = options;
     const query = resume === undefined ? '' : `?epoch=${resume.epoch}&seq=${resume.seq}`;
-    const socket = new WebSocket(`ws://127.0.0.1:${this.port}/v1/socket${query}`, SUBPROTOCOLS[encoding], {
+    const port = options.port ?? this.port;
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/v1/socket${query}`, SUBPROTOCOLS[encoding], {
       headers: { authorization: `Bearer ${await tokenFor(role, subject)}` },
     });
     const client = new Client(socket, encoding);

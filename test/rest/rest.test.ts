@@ -77,6 +77,22 @@ describe('the operations', () => {
     });
   });
 
+  it('connect names the replica of a place, or that there is no service', async () => {
+    const town = await openTown();
+    const here = await ask(town, '/v1/connect?lat=37.5&lng=-122.25', { role: 'driver' });
+    expect([here.status, fits('Connect', here.json)]).toEqual([200, true]);
+    expect(here.json).toEqual({ url: null, zone: '862830827ffffff', here: true });
+    const other = await ask(town, '/v1/connect?lat=37.5&lng=-121.25', { role: 'rider' });
+    expect(fits('Connect', other.json)).toBe(true);
+    expect(other.json).toMatchObject({ url: 'ws://127.0.0.1:9', here: false });
+    const none = await ask(town, '/v1/connect?lat=65&lng=-122.25', { role: 'rider' });
+    expect(none).toMatchObject({ status: 422, json: { code: 'outside_area' } });
+    const nowhere = await ask(town, '/v1/connect?lat=95&lng=-122.25', { role: 'rider' });
+    expect(nowhere).toMatchObject({ status: 422, json: { code: 'bad_message' } });
+    expect((await ask(town, '/v1/connect?lat=37.5&lng=-122.25', { role: 'operator' })).status).toBe(403);
+    expect((await ask(town, '/v1/connect?lat=37.5&lng=-122.25')).status).toBe(401);
+  });
+
   it('quote, nearby and explain answer as the contract says', async () => {
     const town = await openTown({ nearbyMax: 3 });
     const quote = await ask(town, '/v1/quotes', { role: 'rider', body: RIDE });

@@ -2,7 +2,7 @@ import type { Bus } from '../bus/bus.ts';
 import type { Zone } from '../domain/cell.ts';
 import type { ReplicaId } from '../domain/ids.ts';
 import type { DriverIndex } from '../geo/driver-index.ts';
-import type { FlushPlan } from '../geo/flush-plan.ts';
+import type { FlushPlan } from '../geo/driver-mirror.ts';
 import { encodePlaces } from '../geo/place-frame.ts';
 import type { RemoteDrivers } from '../geo/remote-drivers.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
@@ -19,6 +19,8 @@ export interface PlaceFeedOptions {
   readonly self: ReplicaId;
   readonly bus: Bus;
   readonly clock: Clock;
+  /** What the index's times are of. */
+  readonly engineClock: Pick<Clock, 'nowMs'>;
   readonly index: DriverIndex;
   readonly remote: RemoteDrivers;
   readonly isWatchedElsewhere: (zone: Zone) => boolean;
@@ -81,8 +83,8 @@ export class PlaceFeed {
 
   /** What the mirror is just writing: each zone's part that somebody else watches goes out. Call it with every plan, at once. */
   flushed(plan: FlushPlan, nowMs: number): void {
-    const { bus, index, isWatchedElsewhere, remote } = this.options;
-    for (const [zone, untilMs] of this.asked) if (untilMs <= nowMs) this.asked.delete(zone);
+    const { bus, clock, index, isWatchedElsewhere, remote } = this.options;
+    for (const [zone, untilMs] of this.asked) if (untilMs <= clock.nowMs()) this.asked.delete(zone);
     for (const part of plan.values()) {
       if (!isWatchedElsewhere(part.zone) && !this.asked.has(part.zone)) continue;
       const frame = encodePlaces(index, part, nowMs);
@@ -97,11 +99,12 @@ export class PlaceFeed {
   }
 
   /** Another replica listens to these zones from now on: the drivers there who are here go out whole with the next flushes. */
-  askedFor(zones: readonly Zone[], nowMs: number): void {
-    const { index } = this.options;
+  askedFor(zones: readonly Zone[]): void {
+    const { index, clock } = this.options;
+    const untilMs = clock.nowMs() + ASKED_MS;
     const wanted = new Set(zones);
     for (const zone of wanted) {
-      if (this.asked.size < ASKED_MAX || this.asked.has(zone)) this.asked.set(zone, nowMs + ASKED_MS);
+      if (this.asked.size < ASKED_MAX || this.asked.has(zone)) this.asked.set(zone, untilMs);
     }
     for (let slot = 0; slot < index.slotsEnd; slot++) {
       if (!index.isLive(slot) || !index.isHere(slot)) continue;
@@ -117,7 +120,7 @@ export class PlaceFeed {
   }
 
   private heard(zone: Zone, bytes: Uint8Array): void {
-    const { self, remote, clock } = this.options;
+    const { self, remote, engineClock } = this.options;
     const from = senderOf(bytes);
     if (from === self) return;
     if (from === null) {
@@ -125,7 +128,7 @@ export class PlaceFeed {
       return;
     }
     this.counts.heardFrames++;
-    remote.apply(from, zone, bytes.subarray(2 + from.length), clock.nowMs());
+    remote.apply(from, zone, bytes.subarray(2 + from.length), engineClock.nowMs());
   }
 
   private leave(zone: Zone): void {

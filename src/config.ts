@@ -19,12 +19,25 @@ const whole = (env: string, fallback: number, min: number, max: number, help: st
   },
 });
 
+const maybeWhole = (env: string, min: number, max: number, help: string): Setting<number | null> => ({
+  ...whole(env, min, min, max, help),
+  fallback: null,
+});
+
 const text = <F extends string | null>(env: string, fallback: F, help: string): Setting<string | F> => ({
   env,
   help,
   fallback,
   expects: 'a text',
   read: (value) => (value === '' ? undefined : value),
+});
+
+const socketUrl = (env: string, help: string): Setting<string | null> => ({
+  env,
+  help,
+  fallback: null,
+  expects: 'ws:// or wss://, a host, perhaps a port, and nothing more',
+  read: (value) => (/^wss?:\/\/[^\s/?#@]{1,240}$/.test(value) ? value : undefined),
 });
 
 const oneOf = <const T extends string>(
@@ -44,6 +57,23 @@ const oneOf = <const T extends string>(
 const SETTINGS = {
   host: text('HOST', '127.0.0.1', 'address to listen on'),
   port: whole('PORT', 8080, 0, 65_535, 'port to listen on; 0 takes a free one'),
+  replicas: whole(
+    'REPLICAS',
+    1,
+    1,
+    64,
+    'server processes on this host; they share PORT, and each has one of the ports after it for itself',
+  ),
+  sharedPort: maybeWhole(
+    'SHARED_PORT',
+    1,
+    65_535,
+    'a port that all replicas on this host listen on too, beside each one’s own',
+  ),
+  advertiseUrl: socketUrl(
+    'ADVERTISE_URL',
+    'where clients reach this replica itself, {port} for its own; without it nowhere, but on 127.0.0.1 by its port',
+  ),
   databaseUrl: text(
     'DATABASE_URL',
     null,
@@ -106,7 +136,10 @@ const SETTINGS = {
     null,
     'JSON {speed, startMs, originWallMs}: a clock that runs faster; for demos alone',
   ),
-} satisfies Record<string, Setting<string | null> | Setting<string> | Setting<number>>;
+} satisfies Record<
+  string,
+  Setting<string | null> | Setting<string> | Setting<number> | Setting<number | null>
+>;
 
 export type Config = {
   readonly [K in keyof typeof SETTINGS]: (typeof SETTINGS)[K] extends Setting<infer T> ? T : never;
@@ -143,6 +176,10 @@ export function readConfig(
   }
   const read = Object.freeze(config) as Config;
   if (read.offlineMs <= read.staleMs) throw new ConfigError('OFFLINE_MS must be longer than STALE_MS.');
+  if (read.replicas > 1 && read.sharedPort !== null)
+    throw new ConfigError('SHARED_PORT is PORT where there are several REPLICAS: leave it out.');
+  if (read.replicas > 1 && read.advertiseUrl?.includes('{port}') === false)
+    throw new ConfigError('ADVERTISE_URL must hold {port}: each of the REPLICAS has its own.');
   if (read.authSecret !== null && Buffer.byteLength(read.authSecret) < 32)
     throw new ConfigError('AUTH_SECRET must have 32 bytes or more: whoever guesses it is everybody.');
   return read;

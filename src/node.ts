@@ -1,34 +1,36 @@
-import { Redis } from 'ioredis';
-import postgres from 'postgres';
+import { createRedisBeats } from './bus/beats-redis.ts';
+import { createRedisBus } from './bus/bus-redis.ts';
+import { CLUSTER_TIMING } from './cluster/timing.ts';
 import type { Config } from './config.ts';
-import { createEngine } from './dispatch/create-engine.ts';
-import { DEFAULT_ENGINE_LIMITS, type Engine } from './dispatch/engine.ts';
-import { FrontDesk } from './dispatch/front-desk.ts';
-import { takeUp, Upkeep } from './dispatch/upkeep.ts';
-import { DEFAULT_GRID } from './domain/cell.ts';
-import type { IdSource } from './domain/ids.ts';
-import type { Market } from './domain/market.ts';
 import type { Announcer } from './dispatch/announcer.ts';
+import { DEFAULT_ENGINE_LIMITS } from './dispatch/engine.ts';
+import { FrontDesk } from './dispatch/front-desk.ts';
+import { LoadMonitor } from './dispatch/load-level.ts';
+import { ShelteredDesk } from './dispatch/sheltered-desk.ts';
+import { DEFAULT_GRID } from './domain/cell.ts';
+import type { IdSource, ReplicaId } from './domain/ids.ts';
+import type { Market } from './domain/market.ts';
 import { createAuth } from './gateway/auth.ts';
 import { createGateway, type Gateway } from './gateway/gateway.ts';
 import { createRedisClaims } from './geo/claims-redis.ts';
 import type { Claims } from './geo/claims.ts';
-import { DriverIndex } from './geo/driver-index.ts';
 import { createRedisDriverMirror } from './geo/driver-mirror-redis.ts';
 import type { DriverMirror } from './geo/driver-mirror.ts';
-import { createIngest } from './geo/ingest.ts';
-import { DEFAULT_PING_LIMITS } from './geo/ping-filter.ts';
 import { assert } from './lib/assert.ts';
 import { createWallClock, stopwatchMs, type Clock } from './lib/clock.ts';
+import { withDeadline } from './lib/deadline.ts';
 import { randomPin, randomToken, randomUuidV7 } from './lib/entropy.ts';
 import type { Log } from './lib/log.ts';
-import { createPrng } from './lib/prng.ts';
+import { createPrng, type Prng } from './lib/prng.ts';
+import { openNodeStores, type NodeStores } from './node-stores.ts';
 import { contractFiles } from './protocol/contract.ts';
 import { createRedisKeys } from './protocol/redis-keys.ts';
+import { createReplica, type Replica } from './replica.ts';
 import { RestServer } from './rest/rest-server.ts';
 import { createServerMetrics, type ServerMetrics } from './server-metrics.ts';
 import { migrate } from './store/migrate-postgres.ts';
 import { ensurePartitions } from './store/partitions-postgres.ts';
+import { RetryBudget } from './store/retry.ts';
 import { PostgresTripStore } from './store/trip-store-postgres.ts';
 
 export interface NodeOptions {
@@ -49,179 +51,271 @@ export interface RunningNode {
 }
 
 const PARTITIONS_MS = 3_600_000;
+/** What a server waits for Redis when it starts. */
+const REDIS_READY_MS_MAX = 5_000;
+/** A probe that hangs is a no. */
+const PROBE_MS_MAX = 1_000;
 
 /** Puts a server together and starts it; rejects, with nothing left open, when a store is out of reach. */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
-  const { config, clock, log } = options;
-  const sql = postgres(options.databaseUrl, { max: config.databasePoolMax, onnotice: () => undefined });
-  const redis = openRedis(options.redisUrl, log);
+  const { clock, log } = options;
+  const wallClock = createWallClock();
+  const prng = createPrng(BigInt(`0x${randomToken(8)}`));
+  const stores = openNodeStores({ ...options, prng, wallClock });
   try {
-    const { applied } = await migrate(sql);
+    const { applied } = await migrate(stores.sql);
     if (applied.length > 0) log.info({ applied }, 'database migrated');
-    await ensurePartitions(sql, clock.nowMs());
-    return await serve(options, sql, redis);
+    await ensurePartitions(stores.sql, clock.nowMs());
+    if (!(await stores.redis.untilReady(REDIS_READY_MS_MAX))) throw new Error('Redis is out of reach');
+    return await new Node(options, stores, wallClock, prng).serve();
   } catch (error) {
-    redis.disconnect();
-    await sql.end({ timeout: 1 });
+    await stores.close();
     throw error;
   }
 }
 
-/** A lost Redis fails commands at once: what they were for is tried again by the next tick or flush. */
-function openRedis(url: string, log: Log): Redis {
-  const redis = new Redis(url, {
-    maxRetriesPerRequest: 1,
-    retryStrategy: (attempts) => Math.min(2_000, 50 * 2 ** attempts),
-  });
-  redis.on('error', (error: Error) => log.warn({ err: error }, 'redis'));
-  return redis;
-}
+/** One server: a replica on real stores, with its doors open. */
+class Node {
+  private readonly options: NodeOptions;
+  private readonly stores: NodeStores;
+  private readonly wallClock: Clock;
+  private readonly prng: Prng;
+  private readonly metrics: ServerMetrics = createServerMetrics();
+  private readonly keys: ReturnType<typeof createRedisKeys>;
+  private readonly store: PostgresTripStore;
+  private readonly budget = new RetryBudget();
+  private readonly bus: ReturnType<typeof createRedisBus>;
+  private readonly claims: CountedClaims;
+  private readonly replica: Replica;
+  private readonly mirror: DriverMirror;
+  private readonly load: LoadMonitor;
+  private readonly desk: ShelteredDesk;
+  private readonly rest: RestServer;
+  private readonly gateway: Gateway;
+  private address: string | null = null;
 
-async function serve(options: NodeOptions, sql: postgres.Sql, redis: Redis): Promise<RunningNode> {
-  const { config, clock, log } = options;
-  const metrics = createServerMetrics();
-  const keys = createRedisKeys(config.redisPrefix);
-  const index = new DriverIndex({ grid: DEFAULT_GRID, driversMax: config.driversMax });
-  const prng = createPrng(BigInt(`0x${randomToken(8)}`));
-  const store = new PostgresTripStore({ sql, clock: createWallClock(), prng, instance: randomToken(8) });
-  const claims = countClaims(createRedisClaims({ redis, keys }));
-  const onError = (error: Error): void => log.warn({ err: error }, 'positions could not be written to Redis');
-  const mirror = createRedisDriverMirror({ redis, keys, index, onError });
-  // The engine announces through the gateway, which serves the engine's desk: this knot is tied here.
-  let gateway: Gateway | null = null;
-  const announcer: Announcer = {
-    toDriver: (driverId, announcement) => gateway?.announcer.toDriver(driverId, announcement),
-    toRider: (riderId, announcement) => gateway?.announcer.toRider(riderId, announcement),
-  };
-  const engine = createEngine({
-    ...{ markets: options.markets, store, claims: claims.claims, index, announcer, clock, log, stopwatchMs },
-    ingest: createIngest({ index, limits: DEFAULT_PING_LIMITS }),
-    ids: idSource(clock),
-    meter: metrics.meter,
-    limits: { ...DEFAULT_ENGINE_LIMITS, staleMs: config.staleMs, offlineMs: config.offlineMs },
-  });
-  const readiness = async (): Promise<string | null> => {
-    if (redis.status !== 'ready') return 'Redis is out of reach';
-    return (await isReachable(sql, log)) ? null : 'PostgreSQL is out of reach';
-  };
-  const edges = createEdges(options, engine, metrics, readiness);
-  gateway = edges.gateway;
-  metrics.publish({
-    ...{ engine, mirror, gateway: gateway.counters, rest: edges.rest.counters },
-    claimCommands: claims.count,
-    commandsQueued: () => store.commandsQueued,
-  });
-  await takeUp(engine);
-  const { port } = await gateway.listen({ host: config.host, port: config.port });
-  const stopDuties = startDuties(engine, mirror, sql, config);
-  log.info({ port, markets: options.markets.map((market) => market.marketId) }, 'serving');
-  const stop = async (): Promise<void> => {
+  constructor(options: NodeOptions, stores: NodeStores, wallClock: Clock, prng: Prng) {
+    const { config, log } = options;
+    this.options = options;
+    this.stores = stores;
+    this.wallClock = wallClock;
+    this.prng = prng;
+    this.keys = createRedisKeys(config.redisPrefix);
+    this.store = new PostgresTripStore({
+      ...{ sql: stores.sql, readSql: stores.readSql, clock: wallClock, prng, budget: this.budget },
+      instance: randomToken(8),
+      onReadFallback: (error) => log.warn({ err: error }, 'the read replica failed: asked the primary'),
+    });
+    const { commands, isSharded } = stores.redis;
+    const subscriber = stores.redis.subscriber();
+    this.bus = createRedisBus({ commands, subscriber, isSharded, clock: wallClock, log });
+    this.claims = new CountedClaims(createRedisClaims({ redis: commands, keys: this.keys }));
+    this.replica = this.createReplica();
+    const { engine, cluster } = this.replica;
+    this.mirror = createRedisDriverMirror({
+      ...{ redis: commands, keys: this.keys, index: engine.index },
+      onError: (error) => log.warn({ err: error }, 'positions could not be written to Redis'),
+      onPlan: (plan, nowMs) => cluster.flushed(plan, nowMs),
+    });
+    this.load = new LoadMonitor({
+      ...{ wallClock, store: () => this.store.backlog },
+      onChange: ({ level, pressure }, before) =>
+        log.warn({ level, before, pressure }, 'the load has changed'),
+    });
+    this.desk = new ShelteredDesk({
+      ...{ desk: new FrontDesk(engine), load: this.load, wallClock },
+      onLateError: (error) => log.error({ err: error }, 'a command broke after its time'),
+    });
+    this.rest = this.createRest();
+    this.gateway = this.createGateway();
+  }
+
+  /** Joins the others, opens the doors, then begins to match. */
+  async serve(): Promise<RunningNode> {
+    const { config, log, markets } = this.options;
+    this.publishMetrics();
+    await this.replica.join();
+    const { host, port: wanted, sharedPort } = config;
+    const { port } = await this.gateway.listen({ host, port: wanted, sharedPort });
+    this.address = config.advertiseUrl ?? (isLoopbackHost(host) ? `ws://${host}:${port}` : null);
+    this.load.start();
+    this.replica.start();
+    const stopTimers = this.startTimers();
+    log.info({ port, markets: markets.map((market) => market.marketId) }, 'serving');
+    let stopping: Promise<void> | null = null;
+    return { port, stop: () => (stopping ??= this.stop(stopTimers)) };
+  }
+
+  /** The others take the zones over first; the clients then find them at work. */
+  private async stop(stopTimers: () => void): Promise<void> {
+    const { log, clock } = this.options;
     log.info({}, 'draining');
-    await gateway.drain();
-    await stopDuties();
-    await mirror.flush(clock.nowMs());
-    gateway.close();
-    metrics.stop();
-    redis.disconnect();
-    await sql.end({ timeout: 5 });
+    await this.replica.leave();
+    await this.gateway.drain();
+    stopTimers();
+    this.load.stop();
+    await this.replica.stop();
+    await this.mirror.flush(clock.nowMs());
+    this.gateway.close();
+    this.metrics.stop();
+    this.bus.close();
+    await this.stores.close();
     log.info({}, 'stopped');
-  };
-  let stopping: Promise<void> | null = null;
-  return { port, stop: () => (stopping ??= stop()) };
-}
+  }
 
-function createEdges(
-  options: NodeOptions,
-  engine: Engine,
-  metrics: ServerMetrics,
-  readiness: () => Promise<string | null>,
-): { gateway: Gateway; rest: RestServer } {
-  const { config, clock, log } = options;
-  const wallClock = createWallClock();
-  const desk = new FrontDesk(engine);
-  const secrets = [Buffer.from(options.authSecret, 'utf8')];
-  const auth = createAuth({ secrets, wallNowMs: () => wallClock.nowMs() });
-  const trustForwardedFor = config.trustForwardedFor === 'yes';
-  const files = contractFiles();
-  const contract = { 'openapi.json': files.get('openapi.json'), 'asyncapi.json': files.get('asyncapi.json') };
-  assert(
-    contract['openapi.json'] !== undefined && contract['asyncapi.json'] !== undefined,
-    'both are generated',
-  );
-  const rest = new RestServer({
-    ...{ desk, auth, wallClock, trustForwardedFor, readiness, metrics: () => metrics.text() },
-    ...(config.metricsToken === null ? {} : { metricsToken: config.metricsToken }),
-    contract: contract as Record<keyof typeof contract, string>,
-    onError: (error, fields) => log.error({ err: error, ...fields }, 'an HTTP request broke'),
-  });
-  const gateway = createGateway({
-    ...{ desk, auth, clock, wallClock, trustForwardedFor, log, http: rest },
-    prng: createPrng(BigInt(`0x${randomToken(8)}`)),
-    epochPrefix: randomToken(8),
-    limits: {
-      connectionsMax: config.connectionsMax,
-      // A demo's sockets all come from one address.
-      connectionsPerIpMax: config.demoClock === null ? config.connectionsPerIpMax : config.connectionsMax,
-    },
-    onAnswer: (type, outcome, durationMs) => metrics.answered(type, outcome, durationMs),
-  });
-  return { gateway, rest };
-}
+  private createReplica(): Replica {
+    const { config, markets, clock, log } = this.options;
+    const { store, claims, bus, wallClock, prng, keys } = this;
+    const replicaId = randomUuidV7(wallClock.nowMs()).replaceAll('-', '') as ReplicaId;
+    // The engine announces through the gateway, which serves the engine's desk: this knot is tied here.
+    const gateway = (): Announcer => this.gateway.announcer;
+    return createReplica({
+      ...{
+        replicaId,
+        grid: DEFAULT_GRID,
+        driversMax: config.driversMax,
+        markets,
+        store,
+        claims,
+        bus,
+        clock,
+        log,
+      },
+      ...{ wallClock, prng, stopwatchMs, ids: idSource(clock), meter: this.metrics.meter },
+      beats: createRedisBeats({
+        ...{ redis: this.stores.redis.commands, keys, replicaId, clock: wallClock },
+        leaseMs: CLUSTER_TIMING.leaseMs,
+      }),
+      url: () => this.address,
+      limits: { ...DEFAULT_ENGINE_LIMITS, staleMs: config.staleMs, offlineMs: config.offlineMs },
+      announcer: {
+        toDriver: (driverId, announcement) => gateway().toDriver(driverId, announcement),
+        toRider: (riderId, announcement) => gateway().toRider(riderId, announcement),
+        hasDriver: (driverId) => gateway().hasDriver(driverId),
+        hasRider: (riderId) => gateway().hasRider(riderId),
+        dropDriver: (driverId) => gateway().dropDriver(driverId),
+        dropRider: (riderId) => gateway().dropRider(riderId),
+      },
+    });
+  }
 
-/** What runs by the clock; the function answered ends it all in order. */
-function startDuties(
-  engine: Engine,
-  mirror: DriverMirror,
-  sql: postgres.Sql,
-  config: Config,
-): () => Promise<void> {
-  const wallClock = createWallClock();
-  const upkeep = new Upkeep(engine, wallClock);
-  upkeep.start();
-  for (const { dispatcher } of engine.markets.values()) dispatcher.start();
-  const timers = [
-    // Positions go out by the wall's clock: a demo that runs faster must not ask more of Redis.
-    wallClock.every(config.geoFlushMs, () => void mirror.flush(engine.clock.nowMs())),
-    engine.clock.every(PARTITIONS_MS, () => {
-      ensurePartitions(sql, engine.clock.nowMs()).catch((error: unknown) =>
-        engine.log.warn({ err: error }, 'partitions could not be made; rows go to the default one'),
-      );
-    }),
-  ];
-  return async () => {
-    for (const timer of timers) timer.cancel();
-    for (const { dispatcher } of engine.markets.values()) await dispatcher.stop();
-    await upkeep.stop();
-  };
+  private createRest(): RestServer {
+    const { config, log } = this.options;
+    const { desk, wallClock } = this;
+    const files = contractFiles();
+    const contract = {
+      'openapi.json': files.get('openapi.json'),
+      'asyncapi.json': files.get('asyncapi.json'),
+    };
+    assert(
+      contract['openapi.json'] !== undefined && contract['asyncapi.json'] !== undefined,
+      'both are generated',
+    );
+    return new RestServer({
+      ...{ desk, auth: this.auth(), wallClock, readiness: () => this.readiness() },
+      trustForwardedFor: config.trustForwardedFor === 'yes',
+      metrics: () => this.metrics.text(),
+      ...(config.metricsToken === null ? {} : { metricsToken: config.metricsToken }),
+      contract: contract as Record<keyof typeof contract, string>,
+      onError: (error, fields) => log.error({ err: error, ...fields }, 'an HTTP request broke'),
+    });
+  }
+
+  private createGateway(): Gateway {
+    const { config, clock, log } = this.options;
+    const { desk, wallClock, prng, load, replica } = this;
+    return createGateway({
+      ...{ desk, auth: this.auth(), clock, wallClock, prng, log, http: this.rest },
+      trustForwardedFor: config.trustForwardedFor === 'yes',
+      epochPrefix: randomToken(8),
+      limits: {
+        connectionsMax: config.connectionsMax,
+        // A demo's sockets all come from one address.
+        connectionsPerIpMax: config.demoClock === null ? config.connectionsPerIpMax : config.connectionsMax,
+      },
+      shelter: {
+        load,
+        hasTrip: (driverId) => replica.engine.active.of(driverId) !== null,
+        hasRoom: () => desk.snapshots.hasRoom,
+      },
+      onAnswer: (type, outcome, durationMs) => this.metrics.answered(type, outcome, durationMs),
+    });
+  }
+
+  private auth(): ReturnType<typeof createAuth> {
+    const secrets = [Buffer.from(this.options.authSecret, 'utf8')];
+    return createAuth({ secrets, wallNowMs: () => this.wallClock.nowMs() });
+  }
+
+  private publishMetrics(): void {
+    const { replica, mirror, gateway, rest, store, load, desk, budget } = this;
+    this.metrics.publish({
+      ...{ engine: replica.engine, mirror, gateway: gateway.counters, rest: rest.counters },
+      claimCommands: () => this.claims.commands,
+      commandsQueued: () => store.commandsQueued,
+    });
+    this.metrics.publishOverload({
+      ...{ load, desk, gateway: gateway.counters, store, retries: budget.counts },
+    });
+  }
+
+  private async readiness(): Promise<string | null> {
+    const missing = this.replica.cluster.readiness();
+    if (missing !== null) return `This replica ${missing}`;
+    if (!this.stores.redis.isReady()) return 'Redis is out of reach';
+    return (await this.isDatabaseReachable()) ? null : 'PostgreSQL is out of reach';
+  }
+
+  private isDatabaseReachable(): Promise<boolean> {
+    const { log } = this.options;
+    const asked = this.stores.sql`SELECT 1`.then(
+      () => true,
+      (error: unknown) => {
+        log.warn({ err: error }, 'PostgreSQL does not answer');
+        return false;
+      },
+    );
+    return withDeadline(this.wallClock, PROBE_MS_MAX, asked, () => false);
+  }
+
+  /** What runs by the clock beside the engine's own duties; the function answered ends it. */
+  private startTimers(): () => void {
+    const { config, clock, log } = this.options;
+    const timers = [
+      // Positions go out by the wall's clock: a demo that runs faster must not ask more of Redis.
+      this.wallClock.every(config.geoFlushMs, () => void this.mirror.flush(clock.nowMs())),
+      clock.every(PARTITIONS_MS, () => {
+        ensurePartitions(this.stores.sql, clock.nowMs()).catch((error: unknown) =>
+          log.warn({ err: error }, 'partitions could not be made; rows go to the default one'),
+        );
+      }),
+    ];
+    return () => timers.forEach((timer) => timer.cancel());
+  }
 }
 
 function idSource(clock: Clock): IdSource {
   return { newId: () => randomUuidV7(clock.nowMs()), newPin: randomPin };
 }
 
-async function isReachable(sql: postgres.Sql, log: Log): Promise<boolean> {
-  try {
-    await sql`SELECT 1`;
-    return true;
-  } catch (error) {
-    log.warn({ err: error }, 'PostgreSQL does not answer');
-    return false;
-  }
-}
+const isLoopbackHost = (host: string): boolean => host === '127.0.0.1' || host === 'localhost';
 
-function countClaims(claims: Claims): { claims: Claims; count: () => number } {
-  let commands = 0;
-  return {
-    claims: {
-      claim(requests) {
-        commands += requests.length;
-        return claims.claim(requests);
-      },
-      release(releases) {
-        commands += releases.length;
-        return claims.release(releases);
-      },
-    },
-    count: () => commands,
-  };
+/** Claims that count their commands, for metrics. */
+class CountedClaims implements Claims {
+  commands = 0;
+  private readonly claims: Claims;
+
+  constructor(claims: Claims) {
+    this.claims = claims;
+  }
+
+  claim(requests: Parameters<Claims['claim']>[0]): Promise<boolean[]> {
+    this.commands += requests.length;
+    return this.claims.claim(requests);
+  }
+
+  release(releases: Parameters<Claims['release']>[0]): Promise<void> {
+    this.commands += releases.length;
+    return this.claims.release(releases);
+  }
 }

@@ -1,13 +1,22 @@
 import type { Zone } from '../domain/cell.ts';
+import type { DriverStatus } from '../domain/driver-state.ts';
 import type { DriverId, ReplicaId, RiderId } from '../domain/ids.ts';
 import type { Place } from '../domain/place.ts';
 import type { Result } from '../domain/rejection.ts';
 import type { NearbyDriver } from '../protocol/messages.ts';
-import type { Engine } from './engine.ts';
+import { marketOf, type Engine } from './engine.ts';
 import { learn } from './learn.ts';
 import { nearbyHere } from './nearby.ts';
 import type { DriverAt, News, PeerDesk } from './peers.ts';
 import type { Upkeep } from './upkeep.ts';
+
+/** What a driver's host says of their status, given to the matcher of the market they are in. */
+export function seen(engine: Engine, driverId: DriverId, status: DriverStatus, free: Place | null): void {
+  const slot = engine.index.slotOf(driverId);
+  const place = slot < 0 ? null : engine.index.placeOf(slot);
+  const served = (place === null ? undefined : marketOf(engine, place)) ?? [...engine.markets.values()][0];
+  served?.dispatcher.input({ kind: 'driver_seen', driverId, status, free });
+}
 
 /** What other replicas find here: an engine and its regular duties. */
 export class EnginePeerDesk implements PeerDesk {

@@ -2,6 +2,7 @@ import type { MarketId } from '../domain/ids.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import type { DispatchInput } from './dispatch-input.ts';
 import type { Engine, ServedMarket } from './engine.ts';
+import { Moves } from './moves.ts';
 import { catchUp } from './settlement.ts';
 import { Silence } from './silence.ts';
 
@@ -14,6 +15,7 @@ const DOUBTS_MS = 1_000;
 /** What a death costs of a path, at most. */
 const PATH_FLUSH_MS = 1_000;
 const FOLLOWED_MS = 2_000;
+const MOVES_MS = 1_000;
 
 /**
  * R6: finds the requests and offers of its zones that this dispatcher was not told of; answers how many. Those younger than
@@ -39,6 +41,7 @@ async function sweepRequests(engine: Engine, served: ServedMarket, ageMsMin = 0)
 export class Upkeep {
   readonly silence: Silence;
   private readonly engine: Engine;
+  private readonly moves: Moves;
   private readonly clock: Clock;
   private readonly timers: Timer[] = [];
   private readonly running = new Map<string, Promise<void>>();
@@ -49,6 +52,7 @@ export class Upkeep {
     this.engine = engine;
     this.clock = clock;
     this.silence = new Silence(engine);
+    this.moves = new Moves(engine);
   }
 
   /** The first look at what the store holds; rejects when it is out of reach: a server that cannot know its requests must not start. */
@@ -73,6 +77,7 @@ export class Upkeep {
     this.every('silence', SILENCE_MS, () => this.silence.sweep());
     this.every('sweep', SWEEP_RETRY_MS, () => this.sweepAll());
     this.every('doubts', DOUBTS_MS, () => this.resolveDoubts());
+    this.every('moves', MOVES_MS, () => Promise.resolve(this.moves.sweep(this.clock.nowMs())));
     this.every('followed', FOLLOWED_MS, () => Promise.resolve(engine.followed.sweep()));
     for (const [marketId, served] of engine.markets)
       this.every(`requests ${marketId}`, SWEEP_MS, () => this.sweep(marketId, served));

@@ -18,35 +18,49 @@ interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
+export interface CityProcessOptions {
+  /** How much faster than the wall its clock goes. */
+  readonly speed?: number;
+  /** Further settings of the server. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** A city whose server is a process of its own, the built program as an operator starts it, so that it can be killed. */
 export class CityProcess extends ServedCity {
-  /** The server's too; ten times as fast as the wall. */
+  /** The server's too; ten times as fast as the wall by default. */
   override readonly clock;
-  url = '';
+  /** What it was made from. */
+  readonly demoClock: { readonly speed: number; readonly startMs: number; readonly originWallMs: number };
+  private address = '';
   private readonly env: Record<string, string>;
   private readonly dir = mkdtempSync(path.join(tmpdir(), 'hexdispatch-test-'));
   private child: ChildProcess | null = null;
   private exit: Promise<Exit> | null = null;
 
-  private constructor(database: FreshDatabase, redisUrl: string) {
+  private constructor(database: FreshDatabase, redisUrl: string, options: CityProcessOptions) {
     super(database);
     const wallMs = createWallClock().nowMs();
-    const demoClock = { speed: 10, startMs: wallMs, originWallMs: wallMs };
-    this.clock = createWallClock(demoClock);
+    this.demoClock = { speed: options.speed ?? 10, startMs: wallMs, originWallMs: wallMs };
+    this.clock = createWallClock(this.demoClock);
     const marketFile = path.join(this.dir, 'market.json');
     const market = { ...DEFAULT_MARKET, marketId: `test-${this.tag}`, match: MATCH };
     writeFileSync(marketFile, JSON.stringify(market));
     this.env = {
       ...{ PATH: process.env['PATH'] ?? '', DATABASE_URL: database.url, REDIS_URL: redisUrl },
       ...{ AUTH_SECRET: SECRET, PORT: '0', REDIS_PREFIX: this.tag, LOG_LEVEL: 'warn' },
-      ...{ MARKET_FILE: marketFile, DEMO_CLOCK: JSON.stringify(demoClock) },
+      ...{ MARKET_FILE: marketFile, DEMO_CLOCK: JSON.stringify(this.demoClock) },
+      ...options.env,
     };
   }
 
-  static async open(database: FreshDatabase, redisUrl: string): Promise<CityProcess> {
+  static async open(
+    database: FreshDatabase,
+    redisUrl: string,
+    options: CityProcessOptions = {},
+  ): Promise<CityProcess> {
     // The tests run from the sources; what is killed here is the program as built.
     await promisify(execFile)(process.execPath, [path.join(ROOT, 'src', 'bootstrap.mjs'), 'build']);
-    const city = new CityProcess(database, redisUrl);
+    const city = new CityProcess(database, redisUrl, options);
     await city.start();
     return city;
   }
@@ -61,7 +75,7 @@ export class CityProcess extends ServedCity {
     this.exit = new Promise((resolve) => child.on('exit', (code, signal) => resolve({ code, signal })));
     let told = '';
     child.stderr.on('data', (data: Buffer) => (told += data.toString()));
-    this.url = await new Promise<string>((resolve, reject) => {
+    this.address = await new Promise<string>((resolve, reject) => {
       createInterface({ input: child.stdout }).on('line', (line) => {
         told += `${line}\n`;
         if (line.startsWith('{"ready":'))
@@ -71,6 +85,10 @@ export class CityProcess extends ServedCity {
         reject(new Error(`the server ended before it was ready: ${told.slice(-2_000)}`)),
       );
     });
+  }
+
+  override urlOf(): string {
+    return this.address;
   }
 
   /** Sends a signal and does not wait. */

@@ -75,6 +75,14 @@ export interface HttpCall {
   readonly body?: unknown;
   readonly key?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Which server, in the order they were started. */
+  readonly replica?: number;
+}
+
+export interface ConnectOptions {
+  readonly encoding?: Encoding;
+  readonly resume?: LeftOff;
+  readonly replica?: number;
 }
 
 let cities = 0;
@@ -82,8 +90,6 @@ let cities = 0;
 /** A city with a server, wherever that runs; accounts of one city are not those of another. */
 export abstract class ServedCity {
   abstract readonly clock: Clock;
-  /** Of the server, `http://…`. */
-  abstract readonly url: string;
   readonly tag = `c${(cities += 1)}`;
   protected readonly database: FreshDatabase;
   private readonly apps: App[] = [];
@@ -94,6 +100,14 @@ export abstract class ServedCity {
 
   protected abstract stopServers(): Promise<void>;
 
+  /** Of a server, `http://…`, by the order they were started. */
+  abstract urlOf(replica: number): string;
+
+  /** The first server's. */
+  get url(): string {
+    return this.urlOf(0);
+  }
+
   /** The account's id: names are the tests', ids differ between cities. */
   id(name: string): string {
     return `${this.tag}-${name}`;
@@ -102,11 +116,11 @@ export abstract class ServedCity {
   async connect(
     role: 'driver' | 'rider',
     name: string,
-    { encoding = 'msgpack', resume }: { encoding?: Encoding; resume?: LeftOff } = {},
+    { encoding = 'msgpack', resume, replica = 0 }: ConnectOptions = {},
   ) {
     const token = await tokenFor(role, this.id(name));
     const connected = await App.connect({
-      ...{ url: this.url, token, name, encoding, clock: this.clock },
+      ...{ url: this.urlOf(replica), token, name, encoding, clock: this.clock },
       ...(resume === undefined ? {} : { resume }),
     });
     this.apps.push(connected.app);
@@ -114,18 +128,14 @@ export abstract class ServedCity {
   }
 
   /** A driver's app, on duty at `place`. */
-  async driver(
-    name: string,
-    place: Place,
-    options: { encoding?: Encoding; seats?: number } = {},
-  ): Promise<App> {
+  async driver(name: string, place: Place, options: ConnectOptions & { seats?: number } = {}): Promise<App> {
     const { app } = await this.connect('driver', name, options);
     await app.done({ t: 'online', vehicleClass: 'economy', seats: options.seats ?? 4 });
     app.ping(place);
     return app;
   }
 
-  async rider(name: string, options: { encoding?: Encoding } = {}): Promise<App> {
+  async rider(name: string, options: ConnectOptions = {}): Promise<App> {
     return (await this.connect('rider', name, options)).app;
   }
 
@@ -137,7 +147,7 @@ export abstract class ServedCity {
     if (call.key !== undefined) headers['idempotency-key'] = call.key;
     if (call.body !== undefined) headers['content-type'] ??= 'application/json';
     const body = typeof call.body === 'string' ? call.body : JSON.stringify(call.body);
-    const response = await fetch(`${this.url}${path}`, {
+    const response = await fetch(`${this.urlOf(call.replica ?? 0)}${path}`, {
       ...{ method, headers },
       ...(call.body === undefined ? {} : { body }),
     });
@@ -220,9 +230,13 @@ export class City extends ServedCity {
     await this.start();
   }
 
-  /** The first server's. */
-  override get url(): string {
-    return `http://127.0.0.1:${this.nodes[0]!.port}`;
+  override urlOf(replica: number): string {
+    return `http://127.0.0.1:${this.nodes[replica]!.port}`;
+  }
+
+  /** Drains one server, while the others go on; the apps connected to it lose their lines. */
+  async stopServer(replica: number): Promise<void> {
+    await this.nodes.splice(replica, 1)[0]!.stop();
   }
 
   protected override async stopServers(): Promise<void> {

@@ -27,8 +27,8 @@ export interface RedisLink {
   /** For commands. While the store is out of reach each fails at once, or after a second; none is kept for later. */
   readonly commands: Redis | Cluster;
   /**
-   * A client of its own for pub/sub, to be told apart by `isSharded`: on a cluster `ssubscribe` and `smessage`, else
-   * `subscribe` and `message`. What was subscribed is subscribed again after a loss. A call that fails is not kept for later.
+   * What the bus listens with: a connection of its own, which forgets its subscriptions when it is lost (the bus subscribes
+   * again); on a cluster `commands`, which the bus asks for the nodes that it then connects to itself.
    */
   subscriber(): Redis | Cluster;
   /** True on a cluster: publish with `spublish`, and keep the keys of a script or pipeline in one slot. */
@@ -59,21 +59,20 @@ export function openRedisLink(url: string, options: RedisLinkOptions): RedisLink
   // Full jitter: clients that lost the same server come back one by one.
   const retryDelayMs = (attempt: number): number =>
     Math.ceil(prng.float() * Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(attempt, 10)));
-  const create = (isSubscriber: boolean): Redis | Cluster => {
-    const plan = { target, ca, retryDelayMs, isSubscriber };
+  const create = (name: string): Redis | Cluster => {
+    const plan = { target, ca, retryDelayMs, name };
     const client = target.kind === 'cluster' ? createCluster(target, plan) : createNode(target, plan);
-    for (const event of ['error', 'sentinelError', 'node error', 'nodeError'])
-      client.on(event as 'error', onError);
+    for (const event of ['error', 'sentinelError', 'node error']) client.on(event as 'error', onError);
     return client;
   };
-  const commands = create(false);
+  const commands = create('hexdispatch');
   const clients = [commands];
   const watch = watchRedis({ watched: () => clients, clock, onError });
   return {
     commands,
     subscriber() {
-      const client = create(true);
-      if (client instanceof Redis) minded(client);
+      if (commands instanceof Cluster) return commands;
+      const client = create('hexdispatch-subscriber');
       clients.push(client);
       return client;
     },
@@ -91,7 +90,7 @@ interface Plan {
   readonly target: RedisTarget;
   readonly ca: Buffer | undefined;
   readonly retryDelayMs: (attempt: number) => number;
-  readonly isSubscriber: boolean;
+  readonly name: string;
 }
 
 /** Replies keep their old shapes: what the stores read. */
@@ -99,7 +98,7 @@ type ConnectionSettings = Omit<RedisOptions, 'replyMapping'>;
 
 /** What every connection has, to a node of a cluster as well. */
 function connectionOptions(plan: Plan, host: string | null): ConnectionSettings {
-  const { target, ca, isSubscriber } = plan;
+  const { target, ca, name } = plan;
   // A name is sent along, so that one address can serve several; an address cannot be.
   const named = host === null || isIP(host) !== 0 ? {} : { servername: host };
   const tls: ConnectionOptions = { ...named, ...(ca === undefined ? {} : { ca }) };
@@ -107,7 +106,7 @@ function connectionOptions(plan: Plan, host: string | null): ConnectionSettings 
     ...(target.username === null ? {} : { username: target.username }),
     ...(target.password === null ? {} : { password: target.password }),
     ...(target.tls ? { tls } : {}),
-    connectionName: isSubscriber ? 'hexdispatch-subscriber' : 'hexdispatch',
+    connectionName: name,
     connectTimeout: CONNECT_MS_MAX,
     commandTimeout: COMMAND_MS_MAX,
     socketTimeout: SILENT_MS_MAX,
@@ -115,6 +114,7 @@ function connectionOptions(plan: Plan, host: string | null): ConnectionSettings 
     // A lost connection fails what was under way at once, and nothing is sent again behind the caller's back.
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
     // A master that was made a replica: ask again who is the master.
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
   };
@@ -125,8 +125,7 @@ function createNode(target: Exclude<RedisTarget, { kind: 'cluster' }>, plan: Pla
   const shared: ConnectionSettings = {
     ...connectionOptions(plan, host),
     retryStrategy: plan.retryDelayMs,
-    // A subscription may wait for the connection that is being made; a command may not.
-    enableOfflineQueue: plan.isSubscriber,
+    enableOfflineQueue: false,
   };
   if (target.kind === 'node') return new Redis({ ...shared, ...target.at, db: target.db });
   const { tls } = shared;
@@ -145,9 +144,8 @@ function createNode(target: Exclude<RedisTarget, { kind: 'cluster' }>, plan: Pla
 function createCluster(target: Extract<RedisTarget, { kind: 'cluster' }>, plan: Plan): Cluster {
   const options: Omit<ClusterOptions, 'redisOptions'> = {
     clusterRetryStrategy: plan.retryDelayMs,
-    enableOfflineQueue: plan.isSubscriber,
+    enableOfflineQueue: false,
     scaleReads: 'master',
-    shardedSubscribers: plan.isSubscriber,
     slotsRefreshTimeout: COMMAND_MS_MAX,
     slotsRefreshInterval: 2_000,
     maxRedirections: REDIRECTIONS_MAX,
@@ -161,24 +159,6 @@ function createCluster(target: Extract<RedisTarget, { kind: 'cluster' }>, plan: 
     target.nodes.map((one) => ({ ...one })),
     { ...options, redisOptions: connectionOptions(plan, null) },
   );
-}
-
-/**
- * The client subscribes again by itself after a loss and lets nobody see that fail, which would end the process and leave
- * the subscription lost. Seen here, it is answered with another connection, which subscribes again.
- */
-function minded(client: Redis): void {
-  for (const name of ['subscribe', 'ssubscribe', 'psubscribe'] as const) {
-    const plain = client[name].bind(client) as (...args: unknown[]) => Promise<unknown>;
-    const watched = (...args: unknown[]): Promise<unknown> => {
-      const reply = plain(...args);
-      reply.catch(() => {
-        if (client.status === 'ready') client.disconnect(true);
-      });
-      return reply;
-    };
-    Object.assign(client, { [name]: watched });
-  }
 }
 
 async function isReadyWithin(client: Redis | Cluster, clock: Clock, timeoutMs: number): Promise<boolean> {

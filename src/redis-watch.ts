@@ -44,30 +44,13 @@ export function watchRedis(options: {
 
 async function checkCluster(cluster: Cluster): Promise<void> {
   const masters = cluster.nodes('master');
-  for (const subscriber of shardSubscribersOf(cluster)) pingQuietly(subscriber);
-  for (const replica of cluster.nodes('slave')) if (replica.status === 'ready') pingQuietly(replica);
+  // A replica's end is told by the client, which opens another.
+  for (const replica of cluster.nodes('slave'))
+    if (replica.status === 'ready') replica.ping().catch(() => undefined);
   await Promise.all(masters.map((node) => node.ping()));
   // A master that is out of reach is struck off by the client, so the others must be asked how many there should be.
   const info = String(await cluster.cluster('INFO'));
   if (!/^cluster_state:ok/m.test(info)) throw new Error('the Redis Cluster does not serve all its slots');
   const size = Number(/^cluster_size:(\d+)/m.exec(info)?.[1]);
   if (masters.length < size) throw new Error(`${size - masters.length} of ${size} masters are out of reach`);
-}
-
-function pingQuietly(connection: Redis): void {
-  // Its end is told by the client, which opens another.
-  connection.ping().catch(() => undefined);
-}
-
-/** The connections of sharded subscriptions, one a master, which ioredis 6 keeps to itself. */
-interface ShardSubscribers {
-  readonly shardedSubscribers?: {
-    readonly shardedSubscribers?: ReadonlyMap<string, { getInstance(): Redis | null }>;
-  };
-}
-
-function shardSubscribersOf(cluster: Cluster): Redis[] {
-  const group = (cluster as unknown as ShardSubscribers).shardedSubscribers?.shardedSubscribers;
-  const connections = [...(group?.values() ?? [])].map((one) => one.getInstance());
-  return connections.filter((one) => one?.status === 'ready').filter((one) => one !== null);
 }

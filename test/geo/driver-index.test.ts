@@ -4,7 +4,7 @@ import { cellAt, type GridSpec } from '../../src/domain/cell.ts';
 import { DRIVER_STATUSES, statusCode } from '../../src/domain/driver-state.ts';
 import type { DriverId } from '../../src/domain/ids.ts';
 import { destination, distanceM, type Place } from '../../src/domain/place.ts';
-import { DriverIndex } from '../../src/geo/driver-index.ts';
+import { DriverIndex, HERE, NOBODY } from '../../src/geo/driver-index.ts';
 import { DriverSearch, type NearestQuery } from '../../src/geo/driver-search.ts';
 import { NearestBuffer } from '../../src/geo/nearest-buffer.ts';
 import { createPrng, type Prng } from '../../src/lib/prng.ts';
@@ -265,5 +265,46 @@ describe('duty', () => {
     index.place(slot, 1, 1);
     expect(index.isFresh(slot, 30_000, 30_000)).toBe(true);
     expect(index.isFresh(slot, 30_001, 30_000)).toBe(false);
+  });
+});
+
+describe('the host of a driver', () => {
+  const taken = (index: DriverIndex) => Array.from({ length: index.dirty.count }, () => index.dirty.take());
+
+  it('is here unless said otherwise, and stays when the driver is added again', () => {
+    const index = new DriverIndex({ grid: GRID, driversMax: 5 });
+    const here = index.add(driver(1), CAB, 'available', 0);
+    const there = index.add(driver(2), CAB, 'available', 0, 7);
+    index.add(driver(2), CAB, 'on_trip', 0);
+    expect([index.isHere(here), index.isHere(there)]).toEqual([true, false]);
+    index.remove(there);
+    expect(index.isHere(index.add(driver(3), CAB, 'available', 0))).toBe(true);
+  });
+
+  it('decides who is marked dirty: those who are here, and who comes here at once', () => {
+    const index = new DriverIndex({ grid: GRID, driversMax: 5 });
+    const here = index.add(driver(1), CAB, 'available', 0);
+    const there = index.add(driver(2), CAB, 'available', 0, 7);
+    index.place(there, SF.lat, SF.lng);
+    index.setStatus(there, 'on_trip', 0);
+    index.setFree(there, SF);
+    index.touch(there);
+    expect(taken(index)).toEqual([here]);
+    index.setHost(there, HERE);
+    expect(taken(index)).toEqual([there]);
+    index.setHost(there, HERE);
+    index.setHost(here, NOBODY);
+    expect(taken(index)).toEqual([]);
+    index.setFree(there, null);
+    expect(taken(index)).toEqual([there]);
+  });
+
+  it('has no part in when the status was last set here', () => {
+    const index = new DriverIndex({ grid: GRID, driversMax: 5 });
+    const slot = index.add(driver(1), CAB, 'available', 5, 7);
+    expect(index.columns.statusMs[slot]).toBe(5);
+    index.setHost(slot, NOBODY);
+    index.setStatus(slot, 'offline', 9);
+    expect(index.columns.statusMs[slot]).toBe(9);
   });
 });

@@ -4,6 +4,7 @@ import { zoneAt } from '../../src/domain/cell.ts';
 import type { DriverId } from '../../src/domain/ids.ts';
 import { destination } from '../../src/domain/place.ts';
 import { DriverIndex } from '../../src/geo/driver-index.ts';
+import type { FlushPlan } from '../../src/geo/driver-mirror.ts';
 import { createRedisDriverMirror } from '../../src/geo/driver-mirror-redis.ts';
 import { createIngest } from '../../src/geo/ingest.ts';
 import { DEFAULT_PING_LIMITS } from '../../src/geo/ping-filter.ts';
@@ -21,7 +22,7 @@ const SF = { lat: 37.7749, lng: -122.4194 };
 const driver = (n: number) => `d${n}` as DriverId;
 
 let tests = 0;
-function setUp(client = redis) {
+function setUp(client = redis, onPlan?: (plan: FlushPlan, nowMs: number) => void) {
   const keys = createRedisKeys(`mirror-${++tests}`);
   const index = new DriverIndex({ grid: GRID, driversMax: 5_000 });
   const errors: Error[] = [];
@@ -30,6 +31,7 @@ function setUp(client = redis) {
     keys,
     index,
     onError: (error) => errors.push(error),
+    ...(onPlan && { onPlan }),
   });
   const ingest = createIngest({ index, limits: DEFAULT_PING_LIMITS });
   const put = (n: number, { lat, lng }: { lat: number; lng: number }, nowMs: number) =>
@@ -180,6 +182,60 @@ describe('the mirror in Redis', () => {
     await mirror.flush(500);
     expect(await redis.zrange(geo, '0', '-1')).toEqual([driver(1)]);
     expect(await names(SF, 500)).toEqual([driver(1)]);
+  });
+
+  it('writes the other zones when one cannot be written', async () => {
+    const { mirror, put, keys, names, errors } = setUp();
+    const oakland = { lat: 37.8044, lng: -122.2712 };
+    const geo = keys.zoneGeo(zoneAt(SF.lat, SF.lng, GRID));
+    await redis.set(geo, 'in the way');
+    put(1, SF, 0);
+    put(2, oakland, 0);
+    await mirror.flush(0);
+    expect(errors).toHaveLength(1);
+    expect(await names(oakland, 0)).toEqual([driver(2)]);
+    await redis.del(geo);
+    await mirror.flush(500);
+    expect(await redis.zrange(geo, '0', '-1')).toEqual([driver(1)]);
+    expect(mirror.counts.drivers).toBe(3);
+  });
+
+  it('R12 tells of each plan at once, once, also while Redis is out of reach or busy', async () => {
+    const client = new Redis(url, { enableOfflineQueue: false, maxRetriesPerRequest: 0, lazyConnect: true });
+    const plans: [number, number[]][] = [];
+    const onPlan = (plan: FlushPlan, nowMs: number) =>
+      plans.push([nowMs, [...plan.values()].flatMap(({ slots }) => slots)]);
+    const { mirror, put, names, errors, index } = setUp(client, onPlan);
+    const at = (m: number) => destination(SF, 0, m);
+    put(1, SF, 0);
+    put(2, SF, 0);
+    await mirror.flush(0);
+    put(1, at(10), 100);
+    await mirror.flush(100);
+    expect(errors).toHaveLength(1);
+    await expect.poll(() => client.status).toBe('ready');
+    put(1, at(20), 500);
+    const running = mirror.flush(500);
+    put(2, at(30), 501);
+    void mirror.flush(501);
+    expect(plans).toEqual([
+      [0, [0, 1]],
+      [100, [0]],
+      [500, [0]],
+      [501, [1]],
+    ]);
+    await running;
+    expect(await names(SF, 501)).toEqual([driver(1), driver(2)]);
+    const [second] = (await mirror.readZone(index.zoneOf(1)!, 501, 30_000)).filter(
+      (it) => it.driverId === driver(2),
+    );
+    expect(second?.atMs).toBe(0);
+    await mirror.flush(502);
+    expect(plans.at(-1)).toEqual([502, []]);
+    const again = await mirror.readZone(index.zoneOf(1)!, 502, 30_000);
+    expect(again.map((it) => it.atMs).sort()).toEqual([500, 501]);
+    expect(errors).toHaveLength(1);
+    await client.quit();
   });
 
   it('never flushes twice at once, and goes on after the connection was lost', async () => {

@@ -28,6 +28,9 @@ describe('driver slots', () => {
         }
         for (const [driverId, slot] of model) {
           expect([slots.slotOf(driverId), slots.driverOf(slot)]).toEqual([slot, driverId]);
+          const bytes = Buffer.from(`<${driverId}>`, 'latin1');
+          expect(slots.slotOfBytes(bytes, 1, driverId.length)).toBe(slot);
+          expect(slots.slotOfBytes(bytes, 0, bytes.length)).toBe(-1);
         }
         for (const slot of free) expect(slots.driverOf(slot)).toBeNull();
         expect(slots.count).toBe(model.size);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { DriverId } from '../../src/domain/ids.ts';
 import { destination, type Place } from '../../src/domain/place.ts';
-import { DriverIndex } from '../../src/geo/driver-index.ts';
+import { DriverIndex, NOBODY } from '../../src/geo/driver-index.ts';
 import { createIngest, type Ingest } from '../../src/geo/ingest.ts';
 import {
   DEFAULT_PING_LIMITS as LIMITS,
@@ -216,6 +216,17 @@ describe('ingest', () => {
 });
 
 describe('silence', () => {
+  it('R8 removes silent drivers of other replicas too, without answering them: they are not ours to send home', () => {
+    const { index, ingest } = setUp();
+    const hosts = [7, NOBODY];
+    hosts.forEach((host, i) => index.add(`r${i}` as DriverId, CAB, 'available', NOW, host));
+    expect(index.count).toBe(3);
+    expect(ingest.sweepSilent(NOW + 60_000, 60_000)).toEqual([]);
+    expect(index.count).toBe(3);
+    expect(ingest.sweepSilent(NOW + 60_001, 60_000).map((it) => it.driverId)).toEqual([D1]);
+    expect(index.count).toBe(0);
+  });
+
   it('R8 removes those silent for longer than offlineMs, all within one round of bounded sweeps', () => {
     const { index, ingest } = setUp(100);
     for (let i = 2; i <= 100; i++) index.add(`d${i}` as DriverId, CAB, 'available', NOW);

@@ -8,7 +8,7 @@ export type LoadLevel = 'calm' | 'busy' | 'full';
 
 /** One look at the server. */
 export interface LoadSample {
-  /** How late the timer was that took it, wall ms: so long the event loop was busy with other things. */
+  /** How late the timer was that took it because the event loop was busy with other things, ms. */
   readonly lateMs: number;
   /** Commands waiting for the store, as a share of the most that may wait. */
   readonly queueShare: number;
@@ -34,9 +34,13 @@ export interface Load {
 
 export const CALM: Load = { level: 'calm', pressure: 0 };
 
-/** The weight of one sample, and the most it may say. Their product is below BUSY_FROM: one sample alone changes nothing. */
+/** How often the load is looked at, wall ms. */
+const SAMPLE_MS = 50;
+/** The weight of one sample, and the most it may say. */
 const WEIGHT = 0.2;
 const PRESSURE_MAX = 1.5;
+/** A late sample stands for those that were left out, but for so few that one alone does not make a server full. */
+const LEFT_OUT_MAX = 3;
 /** The pressure at which a level begins, and the one below which it ends: far enough apart that it does not flap. */
 const BUSY_FROM = 0.4;
 const BUSY_UNTIL = 0.2;
@@ -44,8 +48,8 @@ const FULL_FROM = 1;
 const FULL_UNTIL = 0.7;
 
 /**
- * The next load: the worst of the sample's signals, smoothed. A process that was stopped for a minute wakes up to one very late
- * sample and stays calm; overload that lasts makes it full within five samples, and its end calm again within ten.
+ * The next load: the worst of the sample's signals, smoothed. One long turn of the loop makes a server busy for a moment and never full;
+ * overload that lasts makes it full within five samples, the second late one at the latest, and its end calm again within ten.
  */
 export function nextLoad(load: Load, sample: LoadSample, limits: LoadLimits): Load {
   const worst = Math.max(
@@ -54,19 +58,19 @@ export function nextLoad(load: Load, sample: LoadSample, limits: LoadLimits): Lo
     sample.waitingMs / limits.waitingMs,
   );
   const said = Math.min(PRESSURE_MAX, Math.max(0, worst));
-  const pressure = load.pressure + (said - load.pressure) * WEIGHT;
+  const leftOut = Math.min(LEFT_OUT_MAX, Math.max(0, Math.floor(sample.lateMs / SAMPLE_MS)));
+  const pressure = said + (load.pressure - said) * (1 - WEIGHT) ** (1 + leftOut);
   const isFull = pressure >= (load.level === 'full' ? FULL_UNTIL : FULL_FROM);
   if (isFull) return { level: 'full', pressure };
   const isBusy = pressure >= (load.level === 'calm' ? BUSY_FROM : BUSY_UNTIL);
   return { level: isBusy ? 'busy' : 'calm', pressure };
 }
 
-/** How often the load is looked at, wall ms. */
-const SAMPLE_MS = 50;
-
 export interface LoadMonitorOptions {
   /** The machine's own: a demo's clock runs faster than the loop. */
   readonly wallClock: Clock;
+  /** CPU time used so far, ms: a process that was stopped is late without having been busy. */
+  readonly cpuMs: () => number;
   readonly limits?: LoadLimits;
   /** How the store keeps up. */
   readonly store: () => Omit<LoadSample, 'lateMs'>;
@@ -82,6 +86,7 @@ export class LoadMonitor {
   private readonly limits: LoadLimits;
   private timer: Timer | null = null;
   private sampledMs = 0;
+  private sampledCpuMs = 0;
 
   constructor(options: LoadMonitorOptions) {
     this.options = options;
@@ -94,8 +99,9 @@ export class LoadMonitor {
   }
 
   start(): void {
-    const { wallClock } = this.options;
+    const { wallClock, cpuMs } = this.options;
     this.sampledMs = wallClock.nowMs();
+    this.sampledCpuMs = cpuMs();
     this.timer = wallClock.every(SAMPLE_MS, () => this.sample());
   }
 
@@ -104,10 +110,11 @@ export class LoadMonitor {
   }
 
   private sample(): void {
-    const { wallClock, store, onChange } = this.options;
-    const nowMs = wallClock.nowMs();
-    const lateMs = Math.max(0, nowMs - this.sampledMs - SAMPLE_MS);
+    const { wallClock, cpuMs, store, onChange } = this.options;
+    const [nowMs, usedMs] = [wallClock.nowMs(), cpuMs()];
+    const lateMs = Math.max(0, Math.min(nowMs - this.sampledMs - SAMPLE_MS, usedMs - this.sampledCpuMs));
     this.sampledMs = nowMs;
+    this.sampledCpuMs = usedMs;
     this.load = nextLoad(this.load, { lateMs, ...store() }, this.limits);
     const before = this.level;
     this.level = this.load.level;

@@ -2,7 +2,7 @@ import type uWS from 'uWebSockets.js';
 import type { AckBody, Desk, DriverCommand, Member, RiderCommand } from '../dispatch/desk.ts';
 import { type Rejection, REJECTIONS, rejected, type Result } from '../domain/rejection.ts';
 import type { Clock } from '../lib/clock.ts';
-import { TokenBucket } from '../lib/token-bucket.ts';
+import { type BucketRate, TokenBucket } from '../lib/token-bucket.ts';
 import { CLOSE, type CloseReason } from '../protocol/close-codes.ts';
 import { encode, type Encoding } from '../protocol/codec.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
@@ -124,9 +124,9 @@ export class Connection implements Line {
   }
 
   /** Whether `count` more fixes are within the rate; counts them either way. */
-  admitsFixes(count: number): boolean {
-    const { counters, limits, coarse } = this.context;
-    if (this.fixes.take(limits.fixes, coarse.nowMs, count)) {
+  admitsFixes(count: number, rate: BucketRate): boolean {
+    const { counters, coarse } = this.context;
+    if (this.fixes.take(rate, coarse.nowMs, count)) {
       counters.fixesIn += count;
       return true;
     }

@@ -19,6 +19,8 @@ export interface GatewayLimits {
   readonly pingsParkedMax: number;
   /** Fixes of one connection; those above are dropped and counted. */
   readonly fixes: BucketRate;
+  /** The same while the server is full, for drivers without a trip: whoever sends many is dropped before others notice. */
+  readonly fixesWhenFull: BucketRate;
   /** Commands of one connection; those above are answered `rate_limited`. */
   readonly commands: BucketRate;
   /** Malformed frames of one connection; then it is closed with `bad_frames`. */
@@ -49,6 +51,7 @@ const GATEWAY_LIMITS: GatewayLimits = {
   turnMsMax: 1_000,
   pingsParkedMax: 60_000,
   fixes: { perS: 20, burstMax: 600 },
+  fixesWhenFull: { perS: 2, burstMax: 20 },
   commands: { perS: 5, burstMax: 20 },
   badFramesMax: 10,
   overRateMax: 200,

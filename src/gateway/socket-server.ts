@@ -139,7 +139,7 @@ export class SocketServer {
       if (count > 0) {
         if (count === 1) counters.messagesIn.ping! += 1;
         else counters.messagesIn.pings! += 1;
-        if (connection.admitsFixes(count)) this.onFixes(member.driverId, count);
+        this.onFixes(connection, member.driverId, count);
         return;
       }
     }
@@ -183,14 +183,19 @@ export class SocketServer {
     countUp(counters.messagesIn, message.t);
     if (message.t !== 'ping' && message.t !== 'pings') return connection.submit(message);
     const fixes = message.t === 'ping' ? [message.p] : message.p;
-    if (connection.member.role !== 'driver' || !connection.admitsFixes(fixes.length)) return;
-    this.onFixes(connection.member.driverId, writeFixRows(this.rows, fixes));
+    const { member } = connection;
+    if (member.role === 'driver') this.onFixes(connection, member.driverId, writeFixRows(this.rows, fixes));
   }
 
   /** The way driven on a trip is money: its fixes never wait. */
-  private onFixes(driverId: DriverId, count: number): void {
-    if (this.load.level === 'calm' || this.shelter.hasTrip(driverId))
-      this.options.context.desk.pings(driverId, this.rows, count);
-    else this.parking.park(driverId, this.rows, count);
+  private onFixes(connection: Connection, driverId: DriverId, count: number): void {
+    const { desk, limits } = this.options.context;
+    const { level } = this.load;
+    if (level === 'calm' || this.shelter.hasTrip(driverId)) {
+      if (connection.admitsFixes(count, limits.fixes)) desk.pings(driverId, this.rows, count);
+      return;
+    }
+    const rate = level === 'full' ? limits.fixesWhenFull : limits.fixes;
+    if (connection.admitsFixes(count, rate)) this.parking.park(driverId, this.rows, count);
   }
 }

@@ -46,6 +46,12 @@ export function stopwatchMs(): number {
   return performance.now();
 }
 
+/** CPU time this process has used so far, ms: stands still while the process is stopped. */
+export function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
+}
+
 /**
  * Resolves once everything that is ready to run has run, promises and what they set off included: after this turn of the event
  * loop. For a simulation, between two events; real programs have nothing to wait for here.

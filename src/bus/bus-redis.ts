@@ -1,8 +1,11 @@
 import type { Cluster, Redis } from 'ioredis';
 
+import { assert } from '../lib/assert.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Bus, BusCounts } from './bus.ts';
+import type { Line } from './line.ts';
+import { RedisClusterLine } from './line-cluster-redis.ts';
 import { createRedisLine } from './line-redis.ts';
 import { Listening } from './listening.ts';
 
@@ -15,8 +18,8 @@ export interface RedisBusOptions {
   /** Publishes; may serve other commands too. */
   readonly commands: Redis | Cluster;
   /**
-   * Only subscribes. A Redis with `autoResubscribe: false`, or a Cluster with `shardedSubscribers: true`; either reconnects
-   * by itself, as is ioredis' default.
+   * A Redis that only subscribes, with `autoResubscribe: false`; it reconnects by itself, as is ioredis' default. Or a Cluster, which
+   * may be `commands`: it is asked where the nodes are, and the bus has connections of its own to them.
    */
   readonly subscriber: Redis | Cluster;
   /** Sharded pub/sub (Redis 7): a must on a Cluster; a single server has it too. The same on all replicas. */
@@ -32,7 +35,7 @@ export interface RedisBusOptions {
 export function createRedisBus(options: RedisBusOptions): Bus {
   const { commands, isSharded } = options;
   const counts: BusCounts = { sent: 0, sentBytes: 0, heard: 0, heardBytes: 0, lost: 0 };
-  const listening = new Listening({ ...options, line: createRedisLine(options) });
+  const listening = new Listening({ ...options, line: lineOf(options) });
   let unansweredBytes = 0;
   let isClosed = false;
   return {
@@ -72,4 +75,10 @@ export function createRedisBus(options: RedisBusOptions): Bus {
       listening.close();
     },
   };
+}
+
+function lineOf({ subscriber, isSharded, log }: RedisBusOptions): Line {
+  if (!subscriber.isCluster) return createRedisLine({ redis: subscriber as Redis, isSharded, log });
+  assert(isSharded, 'on a Redis Cluster the bus is sharded');
+  return new RedisClusterLine(subscriber as Cluster, log);
 }

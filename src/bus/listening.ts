@@ -5,21 +5,20 @@ import type { Line } from './line.ts';
 
 /** After a subscription was refused, the next try. */
 const RETRY_MS = 500;
-/** How often the line is asked for a sign of life; unanswered by the next time, it is cut. */
+/** How often the line is asked for a sign of life. */
 const CHECK_MS = 3_000;
-/** A topic that is unconfirmed for so many checks, with the line up: the line is cut, so that it is made anew. */
-const STUCK_CHECKS = 7;
 /** How long `listen` waits for the store. */
 const LISTEN_TIMEOUT_MS = 5_000;
 
 interface Listen {
   readonly topic: string;
   readonly heard: (bytes: Uint8Array) => void;
-  /** The store has confirmed it on the line as it is now. */
+  /** The store has confirmed it, and it was not lost since. */
   isConfirmed: boolean;
   /** A subscription is under way: one a topic at a time, so that a store that hangs is not asked ever more. */
   isAsked: boolean;
-  uncheckedTimes: number;
+  /** Times it was lost: a confirmation of what was asked before counts for nothing. */
+  losses: number;
   /** Ends the promise of `listen`; null once it has ended. */
   settle: ((failure: Error | null) => void) | null;
 }
@@ -31,10 +30,7 @@ interface Listen {
 export class Listening {
   private readonly topics = new Map<string, Listen>();
   private readonly gaps: (() => void)[] = [];
-  /** Rises whenever confirmations become void: one of an earlier line counts for nothing. */
-  private lineNo = 0;
   private hasMissed = false;
-  private probe: object | null = null;
   private retry: Timer | null = null;
   private isClosed = false;
   private readonly check: Timer;
@@ -47,9 +43,9 @@ export class Listening {
     this.line = options.line;
     this.clock = options.clock;
     this.log = options.log;
-    this.check = this.clock.every(CHECK_MS, () => this.checkLine());
+    this.check = this.clock.every(CHECK_MS, () => this.line.check());
     this.unwatch = this.line.watch({
-      lost: () => this.lost(),
+      lost: (topics) => this.lost(topics ?? [...this.topics.keys()]),
       back: () => this.tend(),
       heard: (topic, bytes) => this.topics.get(topic)?.heard(bytes),
     });
@@ -57,7 +53,7 @@ export class Listening {
 
   listen(topic: string, heard: (bytes: Uint8Array) => void): Promise<void> {
     assert(!this.topics.has(topic), `${topic} is listened to already`);
-    const fields = { topic, heard, isConfirmed: false, isAsked: false, uncheckedTimes: 0 };
+    const fields = { topic, heard, isConfirmed: false, isAsked: false, losses: 0 };
     const listen: Listen = { ...fields, settle: null };
     this.topics.set(topic, listen);
     const confirmed = new Promise<void>((resolve, reject) => {
@@ -97,17 +93,18 @@ export class Listening {
     this.topics.clear();
   }
 
-  private lost(): void {
+  private lost(topics: readonly string[]): void {
     const isDown = this.line.state === 'down';
-    if (isDown && !this.hasMissed) this.log.warn({ topics: this.topics.size }, 'the bus is out of reach');
-    this.lineNo += 1;
-    this.probe = null;
-    for (const listen of this.topics.values()) {
-      if (isDown || listen.isConfirmed) this.hasMissed = true;
+    if (isDown && !this.hasMissed) this.log.warn({ topics: topics.length }, 'the bus is out of reach');
+    this.hasMissed ||= isDown;
+    for (const topic of topics) {
+      const listen = this.topics.get(topic);
+      if (listen === undefined) continue;
+      this.hasMissed ||= listen.isConfirmed;
       listen.isConfirmed = false;
-      if (isDown) listen.settle?.(outOfReach(listen.topic));
+      listen.losses += 1;
+      if (isDown) listen.settle?.(outOfReach(topic));
     }
-    if (isDown) this.hasMissed = true;
   }
 
   private tend(): void {
@@ -118,7 +115,7 @@ export class Listening {
   private async ask(listen: Listen): Promise<void> {
     if (listen.isAsked || listen.isConfirmed || this.line.state !== 'up') return;
     listen.isAsked = true;
-    const { lineNo } = this;
+    const { losses } = listen;
     const failure = await this.line.subscribe(listen.topic).then(
       () => null,
       (error: Error) => error,
@@ -127,13 +124,12 @@ export class Listening {
     if (this.isClosed) return;
     if (this.topics.get(listen.topic) !== listen) this.unsubscribe(listen.topic);
     else if (failure !== null) this.refused(listen, failure);
-    else if (lineNo !== this.lineNo) void this.ask(listen);
+    else if (losses !== listen.losses) void this.ask(listen);
     else this.confirmed(listen);
   }
 
   private confirmed(listen: Listen): void {
     listen.isConfirmed = true;
-    listen.uncheckedTimes = 0;
     listen.settle?.(null);
     this.tellGap();
   }
@@ -167,30 +163,6 @@ export class Listening {
     this.hasMissed = false;
     this.log.info({ topics: this.topics.size }, 'the bus is back');
     for (const gap of this.gaps) gap();
-  }
-
-  /** Who only listens does not notice that the other end is gone without a word: so it is asked. */
-  private checkLine(): void {
-    if (this.line.state !== 'up') return;
-    let isStuck = false;
-    for (const listen of this.topics.values()) {
-      if (!listen.isConfirmed && ++listen.uncheckedTimes > STUCK_CHECKS) {
-        isStuck = true;
-        listen.uncheckedTimes = 0;
-      }
-    }
-    if (isStuck || this.probe !== null) {
-      this.log.warn({ isStuck }, 'the bus does not answer: connecting anew');
-      this.probe = null;
-      this.line.cut();
-      return;
-    }
-    const probe = (this.probe = {});
-    const answered = (): void => {
-      if (this.probe === probe) this.probe = null;
-    };
-    // A refusal is an answer too; a lost line is told by `lost`.
-    this.line.probe(this.topics.keys()).then(answered, answered);
   }
 }
 

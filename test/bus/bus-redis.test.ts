@@ -193,6 +193,24 @@ describe('the bus in a Redis that hangs', () => {
     await end();
   });
 
+  it('takes the client’s own time-out for no answer', async () => {
+    const clock = new VirtualClock(0);
+    const { subscriber, end } = await connect({ isSharded: false, clock });
+    subscriber.options.commandTimeout = 20;
+    await whileStopped(async () => {
+      const closed = once(subscriber, 'close');
+      while (clock.fireNext(3_000));
+      // Asked later, so it is given up later than what the check asked.
+      await expect(subscriber.ping()).rejects.toThrow('timed out');
+      await idleLoop();
+      delete subscriber.options.commandTimeout;
+      while (clock.fireNext(6_000));
+      await closed;
+    });
+    await ready(subscriber);
+    await end();
+  });
+
   it('leaves a line alone that answers', async () => {
     const clock = new VirtualClock(0);
     const { bus, subscriber, end } = await connect({ isSharded: false, clock });

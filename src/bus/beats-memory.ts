@@ -57,7 +57,7 @@ export class MemoryBeatsHub {
   }
 }
 
-export class MemoryBeats implements Beats {
+class MemoryBeats implements Beats {
   private isReachable = true;
   private readonly replicaId: ReplicaId;
   private readonly hub: MemoryBeatsHub;

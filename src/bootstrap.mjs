@@ -24,6 +24,8 @@ const COMMANDS = {
   migrate: { redis: true, run: runMain },
   bench: { redis: true, run: runMain },
   sim: { redis: false, run: runMain },
+  // It crashes the Redis it uses: never the operator's.
+  chaos: { redis: true, ownRedis: true, run: runMain },
   token: { redis: false, run: runMain },
   contract: { redis: false, run: runMain },
   // Tests empty the Redis they use: never the operator's.

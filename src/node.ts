@@ -17,7 +17,7 @@ import type { Claims } from './geo/claims.ts';
 import { createRedisDriverMirror } from './geo/driver-mirror-redis.ts';
 import type { DriverMirror } from './geo/driver-mirror.ts';
 import { assert } from './lib/assert.ts';
-import { createWallClock, stopwatchMs, type Clock } from './lib/clock.ts';
+import { cpuMs, createWallClock, stopwatchMs, type Clock } from './lib/clock.ts';
 import { withDeadline } from './lib/deadline.ts';
 import { randomPin, randomToken, randomUuidV7 } from './lib/entropy.ts';
 import type { Log } from './lib/log.ts';
@@ -118,7 +118,7 @@ class Node {
       onPlan: (plan, nowMs) => cluster.flushed(plan, nowMs),
     });
     this.load = new LoadMonitor({
-      ...{ wallClock, store: () => this.store.backlog },
+      ...{ wallClock, cpuMs, store: () => this.store.backlog },
       onChange: ({ level, pressure }, before) =>
         log.warn({ level, before, pressure }, 'the load has changed'),
     });
@@ -137,7 +137,8 @@ class Node {
     await this.replica.join();
     const { host, port: wanted, sharedPort } = config;
     const { port } = await this.gateway.listen({ host, port: wanted, sharedPort });
-    this.address = config.advertiseUrl ?? (isLoopbackHost(host) ? `ws://${host}:${port}` : null);
+    const advertised = config.advertiseUrl?.replace('{port}', String(port)) ?? null;
+    this.address = advertised ?? (isLoopbackHost(host) ? `ws://${host}:${port}` : null);
     this.load.start();
     this.replica.start();
     const stopTimers = this.startTimers();
@@ -254,6 +255,8 @@ class Node {
       claimCommands: () => this.claims.commands,
       commandsQueued: () => store.commandsQueued,
     });
+    const { cluster, remote, engine } = replica;
+    this.metrics.publishCluster({ cluster, remote, engine, bus: this.bus });
     this.metrics.publishOverload({
       ...{ load, desk, gateway: gateway.counters, store, retries: budget.counts },
     });

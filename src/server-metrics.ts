@@ -1,11 +1,13 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { publishCluster, type ClusterSources } from './cluster-metrics.ts';
 import type { DispatchMeter } from './dispatch/dispatch-meter.ts';
 import type { Engine } from './dispatch/engine.ts';
 import type { LoadLevel, LoadMonitor } from './dispatch/load-level.ts';
 import type { ShelteredDesk } from './dispatch/sheltered-desk.ts';
 import type { GatewayCounters } from './gateway/counters.ts';
 import type { DriverMirror } from './geo/driver-mirror.ts';
+import { by, one, publishers, type Publish } from './metric-publishers.ts';
 import type { RestCounters } from './rest/rest-server.ts';
 import type { RetryBudget } from './store/retry.ts';
 import type { PostgresTripStore } from './store/trip-store-postgres.ts';
@@ -42,6 +44,8 @@ export interface ServerMetrics {
   publish(sources: MetricSources): void;
   /** The same for what happens under overload. */
   publishOverload(sources: OverloadSources): void;
+  /** The same for what goes on between replicas. */
+  publishCluster(sources: ClusterSources): void;
   text(): Promise<{ contentType: string; text: string }>;
   stop(): void;
 }
@@ -63,6 +67,7 @@ export function createServerMetrics(): ServerMetrics {
     answered: (type, outcome, durationMs) => commands.observe({ type, outcome }, durationMs),
     publish: (sources) => publishSources(registry, sources),
     publishOverload: (sources) => publishOverload(publishers(registry), sources),
+    publishCluster: (sources) => publishCluster(publishers(registry), sources),
     text: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
     stop: () => loopDelay.disable(),
   };
@@ -134,37 +139,6 @@ function publishLoopDelay(registry: Registry): ReturnType<typeof monitorEventLoo
   });
   return delay;
 }
-
-type Samples = Iterable<readonly [labels: Record<string, string>, value: number]>;
-type Publish = (name: string, labelNames: string[], help: string, read: () => Samples) => void;
-
-/** Publishers that read a number kept elsewhere each time Prometheus asks. */
-function publishers(registry: Registry): { totals: Publish; levels: Publish } {
-  return {
-    totals(name, labelNames, help, read) {
-      const counter: Counter = new Counter({
-        ...{ name: `hexdispatch_${name}`, help, labelNames, registers: [registry] },
-        collect: () => {
-          counter.reset();
-          for (const [labels, value] of read()) counter.inc(labels, value);
-        },
-      });
-    },
-    levels(name, labelNames, help, read) {
-      const gauge: Gauge = new Gauge({
-        ...{ name: `hexdispatch_${name}`, help, labelNames, registers: [registry] },
-        collect: () => {
-          gauge.reset();
-          for (const [labels, value] of read()) gauge.set(labels, value);
-        },
-      });
-    },
-  };
-}
-
-const by = (label: string, counts: object): Samples =>
-  Object.entries(counts).map(([name, value]) => [{ [label]: name }, value as number] as const);
-const one = (value: number): Samples => [[{}, value]];
 
 function publishSources(registry: Registry, sources: MetricSources): void {
   const { totals, levels } = publishers(registry);

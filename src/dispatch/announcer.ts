@@ -20,7 +20,8 @@ export interface Announcer {
   /** Whether the account has a session here, connected or waiting to be resumed. */
   hasDriver(driverId: DriverId): boolean;
   hasRider(riderId: RiderId): boolean;
-  /** The account's seat is at another replica now: its session is dropped, and its connection closed with `replaced`. */
+  /** The account's seat is at another replica now: its session is dropped, and its connection closed with
+   * `seated_elsewhere`: news of seats may be late, so a client that is there after all comes back. */
   dropDriver(driverId: DriverId): void;
   dropRider(riderId: RiderId): void;
 }

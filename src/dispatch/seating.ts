@@ -10,15 +10,18 @@ import { driverSnapshot, driverStanding, riderSnapshot, type DriverStanding } fr
 
 /**
  * A driver's app has connected here: the seat is taken first, so that no news are missed while the store is read, then the driver
- * is taken up as the store has them. Rejects when the store is out of reach; the seat is kept, for the app is still there.
+ * is taken up as the store has them, and only then the others are told: a replica that cannot serve takes no seat away. Rejects
+ * when the store is out of reach; the seat is kept here, for the app may still be there.
  */
 export async function seatDriver(engine: Engine, driverId: DriverId): Promise<Snapshot> {
   const atMs = engine.clock.nowMs();
   engine.seats.takeDriver(driverId, atMs);
-  publish(engine, { kind: 'driver_seated', driverId, atMs });
   const standing = await driverStanding(engine, driverId);
-  // Connected elsewhere in the meantime: that replica has the driver now.
-  if (engine.seats.hasDriver(driverId)) takeUpDriver(engine, driverId, standing);
+  // Else connected elsewhere in the meantime: that replica has the driver now.
+  if (engine.seats.hasDriver(driverId)) {
+    publish(engine, { kind: 'driver_seated', driverId, atMs });
+    takeUpDriver(engine, driverId, standing);
+  }
   return driverSnapshot(engine, standing);
 }
 
@@ -38,8 +41,9 @@ function takeUpDriver(engine: Engine, driverId: DriverId, { trip, offer, duty }:
 export async function seatRider(engine: Engine, riderId: RiderId): Promise<Snapshot> {
   const atMs = engine.clock.nowMs();
   engine.seats.takeRider(riderId, atMs);
-  publish(engine, { kind: 'rider_seated', riderId, atMs });
-  return riderSnapshot(engine, riderId);
+  const snapshot = await riderSnapshot(engine, riderId);
+  if (engine.seats.hasRider(riderId)) publish(engine, { kind: 'rider_seated', riderId, atMs });
+  return snapshot;
 }
 
 /** Where clients at a place do best to connect: at the replica that matches there. */

@@ -25,6 +25,14 @@ export class Seats {
     return this.drivers.has(driverId);
   }
 
+  hasRider(riderId: RiderId): boolean {
+    return this.riders.has(riderId);
+  }
+
+  leaveDriver(driverId: DriverId): void {
+    this.drivers.delete(driverId);
+  }
+
   /** The driver has connected elsewhere at `atMs`: answers whether the seat here is given up for it. */
   yieldDriver(driverId: DriverId, atMs: number, nowMs: number): boolean {
     return yieldSeat(this.drivers, driverId, atMs, nowMs);

@@ -56,7 +56,7 @@ export class Session {
   private line: Line | null = null;
   /** The line has had its welcome. */
   private welcomed = false;
-  /** The account's seat has been taken: from then on a snapshot is only read. */
+  /** The account's seat has been taken for the present line: from then on a snapshot is only read. */
   private isSeated = false;
   /** The newest place of the driver that the reader was not ready for; one is enough, a rider has one active trip (R2). */
   private latestAt: DriverAt | null = null;
@@ -105,6 +105,8 @@ export class Session {
       return this.welcome(line, resume.seq, null);
     }
     if (resume !== null) this.context.counters.resumesMissed += 1;
+    // The client may have been elsewhere since, and the news of it may have been lost.
+    this.isSeated = false;
     for (let load = 0; load < SNAPSHOT_LOADS_MAX; load++) {
       // Taken before the loading: what is announced from here on may or may not be in the snapshot, and is sent as well.
       const since = this.seq;
@@ -125,13 +127,16 @@ export class Session {
     return true;
   }
 
-  /** Ends the session: a line still open, welcomed or not, is closed with `replaced`. Nothing may join it any more. */
+  /**
+   * Ends the session, for another replica has the account: a line still open, welcomed or not, is closed with
+   * `seated_elsewhere`. Nothing may join it any more.
+   */
   drop(): void {
     const { line } = this;
     this.line = null;
     this.welcomed = false;
     this.latestAt = null;
-    line?.close('replaced');
+    line?.close('seated_elsewhere');
   }
 
   /** The reader of `line` has caught up. */

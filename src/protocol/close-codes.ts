@@ -12,6 +12,10 @@ export const CLOSE = {
   slow_reader: { code: 4100, why: 'you read more slowly than was sent' },
   rate_abuse: { code: 4101, why: 'you kept on sending far above the limits' },
   unavailable: { code: 4102, why: 'your state could not be loaded just now' },
+  seated_elsewhere: {
+    code: 4103,
+    why: 'the account has connected to another replica: if you are still there come back, but not again and again',
+  },
   replaced: { code: 4200, why: 'a newer connection of the same account has taken over' },
   bad_frames: { code: 4201, why: 'too many frames were malformed' },
   token_expired: { code: 4202, why: 'the token ran out: get a new one first' },

@@ -64,7 +64,7 @@ describe('a port that replicas share', () => {
 });
 
 describe('a seat taken by another replica', () => {
-  it('closes the socket with `replaced`; who comes back gets a snapshot', async () => {
+  it('closes the socket and asks to come back if it was wrong; who comes back gets a snapshot', async () => {
     const town = await openTown();
     const { announcer } = town.gateway;
     const app = await town.app('driver', DRIVER, { welcome: false });
@@ -72,7 +72,7 @@ describe('a seat taken by another replica', () => {
     expect(announcer.hasDriver(DRIVER)).toBe(true);
     announcer.dropDriver(DRIVER);
     expect(announcer.hasDriver(DRIVER)).toBe(false);
-    expect(await app.closedWith('replaced')).toBe(true);
+    expect(await app.closedWith('seated_elsewhere')).toBe(true);
     const again = await town.app('driver', DRIVER, { resume: { epoch, seq: 0 }, welcome: false });
     expect(await again.take('welcome')).toMatchObject({ resumed: false, seq: 0 });
     expect(announcer.hasDriver(DRIVER)).toBe(true);
@@ -85,7 +85,7 @@ describe('a seat taken by another replica', () => {
     const app = await town.app('rider', RIDER, { welcome: false });
     await until(() => town.desk.snapshotGate.arrived === 1);
     announcer.dropRider(RIDER);
-    expect(await app.closedWith('replaced')).toBe(true);
+    expect(await app.closedWith('seated_elsewhere')).toBe(true);
     expect(app.inbox).toEqual([]);
     const next = await town.app('rider', RIDER, { welcome: false });
     await until(() => town.desk.snapshotGate.arrived === 2);

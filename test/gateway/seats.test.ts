@@ -7,7 +7,7 @@ import { driver, rider, setUp, TestLine } from './sessions-town.ts';
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('a seat', () => {
-  it('is taken once by a new session; later snapshots of it are only read', async () => {
+  it('is taken by each line that cannot resume, for its client may have been elsewhere; not by one that does', async () => {
     const { join, desk, sessions } = setUp();
     const first = new TestLine();
     const seat = join(first);
@@ -16,7 +16,11 @@ describe('a seat', () => {
     const second = new TestLine();
     await join(second, { epoch: 'e.unknown', seq: 3 }).welcomed;
     expect(second.welcome).toMatchObject({ resumed: false, epoch: first.welcome.epoch });
-    expect(desk.seated).toEqual(['driver-1']);
+    expect(desk.seated).toEqual(['driver-1', 'driver-1']);
+    const third = new TestLine();
+    await join(third, { epoch: second.welcome.epoch, seq: second.welcome.seq }).welcomed;
+    expect(third.welcome.resumed).toBe(true);
+    expect(desk.seated).toEqual(['driver-1', 'driver-1']);
   });
 
   it('is asked for again by the next connection when the store could not say', async () => {
@@ -49,7 +53,7 @@ describe('a seat', () => {
     await join(first).welcomed;
     duty();
     sessions.dropDriver(driver.driverId);
-    expect(first.closedWith).toBe('replaced');
+    expect(first.closedWith).toBe('seated_elsewhere');
     expect(counters.sessions).toBe(0);
     duty();
     expect(first.seqs).toEqual([1]);
@@ -60,13 +64,13 @@ describe('a seat', () => {
     expect(desk.seated).toEqual(['driver-1', 'driver-1']);
   });
 
-  it('taken elsewhere while the line waits for its welcome, ends that line with `replaced` and no word', async () => {
+  it('taken elsewhere while the line waits for its welcome, closes that line without a word', async () => {
     const { join, desk, sessions } = setUp();
     desk.snapshotGate.shut();
     const line = new TestLine();
     const seat = join(line);
     sessions.dropDriver(driver.driverId);
-    expect(line.closedWith).toBe('replaced');
+    expect(line.closedWith).toBe('seated_elsewhere');
     const next = new TestLine();
     const nextSeat = join(next);
     desk.snapshotGate.open();
@@ -107,8 +111,7 @@ describe('a seat', () => {
             if (last !== undefined) dropped.add(last.seat.session.epoch);
             sessions.dropDriver(driver.driverId);
             expect(sessions.hasDriver(driver.driverId)).toBe(false);
-            for (const { line, hasLeft } of lines)
-              expect(hasLeft || line.closedWith === 'replaced').toBe(true);
+            for (const { line, hasLeft } of lines) expect(hasLeft || line.closedWith !== null).toBe(true);
           }
           if (what === 'tell') duty();
           if (what === 'load') {

@@ -69,7 +69,7 @@ describe('two replicas', () => {
     const rider = await city.rider('rider', { replica: 0 });
     const first = await ask(rider, { ...RIDE, pickup }, 'key-1');
     const { app: elsewhere } = await city.connect('rider', 'rider', { replica: 1 });
-    expect(await rider.gone).toBe(4200);
+    expect(await rider.gone).toBe(4103);
     const again = await ask(elsewhere, { ...RIDE, pickup }, 'key-1');
     expect(again.tripId).toBe(first.tripId);
     await elsewhere.done({ t: 'cancel', tripId: first.tripId, reason: 'tried it' });
@@ -82,7 +82,7 @@ describe('two replicas', () => {
     const { tripId, pin } = await ask(rider, { ...RIDE, pickup });
     const offer = await offerTo(before);
     const { app: driver, welcome } = await city.connect('driver', 'driver', { replica: 1 });
-    expect(await before.gone).toBe(4200);
+    expect(await before.gone).toBe(4103);
     expect(welcome.snapshot?.offer?.offerId).toBe(offer.offerId);
     await driver.done({ t: 'accept', offerId: offer.offerId });
     await rider.trip('to_pickup');

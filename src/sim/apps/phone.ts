@@ -86,6 +86,9 @@ interface Pending<M> {
 const PENDING_MAX = 8;
 /** Time-outs of one command on one line: then its server is taken for frozen. */
 const SILENCES_MAX = 2;
+/** Seats lost within this time, and so many of them: two apps use the account, and this one gives in. */
+const CONTEST_MS = 60_000;
+const SEAT_LOSSES_MAX = 3;
 
 /**
  * A phone's software below the app: stays connected while switched on, resumes by epoch and number, gives every command an
@@ -105,6 +108,8 @@ export class Phone<M extends { t: string }> {
   private failures = 0;
   /** When the server was last heard. */
   private heardMs = 0;
+  /** When the account's seat was lately taken by another replica. */
+  private seatLosses: number[] = [];
 
   constructor(options: PhoneOptions<M>) {
     this.options = options;
@@ -200,7 +205,7 @@ export class Phone<M extends { t: string }> {
     const wasWelcomed = this.state === 'welcomed';
     this.state = 'waiting';
     this.hangUp();
-    const next = afterClose(code);
+    const next = code === CLOSE.seated_elsewhere.code && this.isContested() ? 'stop' : afterClose(code);
     if (!wasWelcomed || code === CLOSE.going_away.code) this.servers.tryNext();
     if (next === 'stop') {
       this.state = 'off';
@@ -211,6 +216,14 @@ export class Phone<M extends { t: string }> {
     } else {
       this.wait(this.backoffMs(wasWelcomed ? 0 : this.failures++));
     }
+  }
+
+  /** The account is seated elsewhere, once more: true when another app must be using it. */
+  private isContested(): boolean {
+    const nowMs = this.options.clock.nowMs();
+    this.seatLosses = this.seatLosses.filter((atMs) => nowMs - atMs < CONTEST_MS);
+    this.seatLosses.push(nowMs);
+    return this.seatLosses.length >= SEAT_LOSSES_MAX;
   }
 
   private received(message: ServerMessage): void {

@@ -53,7 +53,14 @@ export class ServerCluster {
     this.planner = new MirrorPlanner({
       ...{ index, flushDriversMax: FLUSH_MAX, removalsMax: FLUSH_MAX, refreshMs: REFRESH_MS },
     });
-    this.peers = new Cluster({ ...options, bus: lines.bus, beats: lines.beats, remote: this.remote });
+    this.peers = new Cluster({
+      ...options,
+      url: () => options.url,
+      engineClock: clock,
+      bus: lines.bus,
+      beats: lines.beats,
+      remote: this.remote,
+    });
   }
 
   /** Joins; rejects when Redis is out of reach. */

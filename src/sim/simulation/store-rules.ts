@@ -4,6 +4,7 @@ import type { Result } from '../../domain/rejection.ts';
 import { auditTrip, type TripRecord } from '../../store/audit.ts';
 import type { MemoryTripStore } from '../../store/trip-store-memory.ts';
 import type {
+  Duty,
   NewOffer,
   OfferClosing,
   OfferOpening,
@@ -103,6 +104,11 @@ export class StoreRules implements StoreWatch {
       log.note(nowMs(), tripId, `store: offer ${offerId.slice(-6)} closed ${wanted}: ${status}`);
       this.check(tripId, 0);
     }
+  }
+
+  dutySet({ driverId, onDuty }: Duty): void {
+    const { log, nowMs } = this.options;
+    log.note(nowMs(), '-', `store: ${driverId} ${onDuty ? 'on' : 'off'} duty`);
   }
 
   /** R8, from the server's ears alone: whatever the index made of the pings, without one there is no candidate. */

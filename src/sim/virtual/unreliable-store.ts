@@ -1,6 +1,7 @@
 import type { Result } from '../../domain/rejection.ts';
 import type { Offer } from '../../domain/offer.ts';
 import type {
+  Duty,
   NewOffer,
   OfferClosing,
   OfferOpening,
@@ -15,6 +16,7 @@ export interface StoreWatch {
   executed(command: TripCommand, result: Result<TripChange>): void;
   offersOpened(offers: readonly NewOffer[], openings: readonly OfferOpening[]): void;
   offersClosed(closings: readonly OfferClosing[], closed: readonly Offer[]): void;
+  dutySet(duty: Duty): void;
 }
 
 /** A trip store over a line that is slow and fails; calls may overtake one another, as they do over a pool of connections. */
@@ -55,7 +57,11 @@ export function createUnreliableStore(
     decisionsOf: (...args) => over(() => inner.decisionsOf(...args)),
     appendPath: (...args) => over(() => inner.appendPath(...args)),
     pathOf: (...args) => over(() => inner.pathOf(...args)),
-    setDuty: (...args) => over(() => inner.setDuty(...args)),
+    setDuty: (duty) =>
+      calls.call(async () => {
+        await inner.setDuty(duty);
+        watch.dutySet(duty);
+      }),
     dutyOf: (...args) => over(() => inner.dutyOf(...args)),
     driversOnDuty: (...args) => over(() => inner.driversOnDuty(...args)),
   };

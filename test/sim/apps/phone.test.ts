@@ -138,6 +138,26 @@ describe('Phone', () => {
     expect(stops).toEqual([CLOSE.replaced.code]);
     expect(phone.isOn).toBe(false);
   });
+
+  it('comes back when seated elsewhere, and gives in to another app at the third time within a minute', () => {
+    const { clock, line, phone, stops } = setUp();
+    const loseSeat = (afterMs: number): void => {
+      clock.pass(afterMs);
+      line.welcome();
+      line.drop(CLOSE.seated_elsewhere.code);
+    };
+    loseSeat(0);
+    clock.pass(60_000);
+    loseSeat(HABITS.phone.retryMs);
+    loseSeat(HABITS.phone.retryMs);
+    clock.pass(HABITS.phone.retryMs);
+    expect([phone.isOn, stops]).toEqual([true, []]);
+    loseSeat(0);
+    expect([phone.isOn, stops]).toEqual([false, [CLOSE.seated_elsewhere.code]]);
+    const opened = line.opens.length;
+    clock.pass(600_000);
+    expect(line.opens).toHaveLength(opened);
+  });
 });
 
 const SERVERS = ['ws://a', 'ws://b', 'ws://c'];

@@ -107,7 +107,8 @@ function learnOffDuty(engine: Engine, driverId: DriverId, from: ReplicaId | null
 }
 
 /** The driver is another replica's now. */
-function letDriverGo(engine: Engine, driverId: DriverId): void {
+export function letDriverGo(engine: Engine, driverId: DriverId): void {
+  engine.seats.leaveDriver(driverId);
   engine.announcer.dropDriver(driverId);
   engine.active.letGo(driverId);
   for (const { dispatcher } of engine.markets.values()) dispatcher.input({ kind: 'driver_left', driverId });

@@ -68,6 +68,7 @@ export class EnginePeerDesk implements PeerDesk {
     const { doubts, seatedTrips } = this.engine;
     for (const doubt of seatedTrips.doubts()) doubts.add(doubt);
     this.upkeep.sweepNow();
+    this.upkeep.checkSeats();
   }
 
   peerGone(replicaId: ReplicaId): void {

@@ -3,6 +3,7 @@ import type { Clock, Timer } from '../lib/clock.ts';
 import type { DispatchInput } from './dispatch-input.ts';
 import type { Engine, ServedMarket } from './engine.ts';
 import { Moves } from './moves.ts';
+import { checkSeats } from './seat-check.ts';
 import { catchUp } from './settlement.ts';
 import { Silence } from './silence.ts';
 
@@ -88,6 +89,11 @@ export class Upkeep {
     for (const timer of this.timers) timer.cancel();
     await Promise.all(this.running.values());
     await this.engine.active.flush();
+  }
+
+  /** News of seats may be among those that were lost. */
+  checkSeats(): void {
+    this.run('seats', () => checkSeats(this.engine));
   }
 
   private resolveDoubts(): Promise<void> {

@@ -8,11 +8,16 @@ import { issueToken, type Role } from './gateway/auth.ts';
 import { AssertionError } from './lib/assert.ts';
 import { createWallClock, type Clock } from './lib/clock.ts';
 import { randomToken } from './lib/entropy.ts';
+import type { Log } from './lib/log.ts';
+import { createPrng } from './lib/prng.ts';
 import { DEFAULT_MARKET, readMarket } from './market-file.ts';
 import type { Market } from './domain/market.ts';
-import { startNode } from './node.ts';
-import { openStores } from './private-stores.ts';
+import { type NodeOptions, startNode } from './node.ts';
+import { openPostgres } from './postgres-pool.ts';
+import { openStores, startPrivateStores } from './private-stores.ts';
+import { type RunningReplicaSet, startReplicaSet } from './replica-set.ts';
 import { checkContract, writeContract } from './protocol/contract.ts';
+import { runChaos } from './sim/chaos/chaos.ts';
 import { runDemo } from './sim/demo/demo.ts';
 import type { DemoClock } from './sim/demo/server-env.ts';
 import { runSim } from './sim/simulation/run-sim.ts';
@@ -29,6 +34,7 @@ const COMMANDS: Readonly<Record<string, { help: string; run: (args: string[]) =>
   server: { help: 'runs the engine', run: runServer },
   demo: { help: 'runs the engine and a city on it; --help', run: runCityDemo },
   sim: { help: 'the seeded simulation: --seeds N; --help', run: runSim },
+  chaos: { help: 'real replicas under faults, and a checker: --for 2m; --help', run: runClusterChaos },
   migrate: { help: 'brings DATABASE_URL’s schema up to date', run: runMigrate },
   token: { help: 'prints a token: --role driver|rider|operator --id ACCOUNT [--days N]', run: printToken },
   contract: { help: 'writes proto/, or with --check says how it differs', run: runContract },
@@ -51,15 +57,46 @@ async function runServer(args: string[]): Promise<number> {
   try {
     const { databaseUrl, redisUrl } = stores;
     const options = { config, markets, log, clock, authSecret, databaseUrl, redisUrl };
-    const node = await starting('the server', startNode(options));
-    // For whoever started this process to read; the log says the same to people.
-    console.log(JSON.stringify({ ready: true, port: node.port }));
+    const server =
+      config.replicas > 1
+        ? await starting('the replicas', startReplicas(options, args))
+        : await starting('the server', startNode(options));
+    // For whoever started this process to read; the log says the same to people. Only numbers: `stop` is left out.
+    console.log(JSON.stringify({ ready: true, ...server }));
     await untilToldToStop();
-    await node.stop();
+    await server.stop();
   } finally {
     await stores.stop();
   }
   return 0;
+}
+
+/** The same server as several processes: the stores are opened and migrated here, once. */
+async function startReplicas(options: NodeOptions, args: readonly string[]): Promise<RunningReplicaSet> {
+  const { config, log, databaseUrl, redisUrl, authSecret } = options;
+  const { applied } = await migrateAt(databaseUrl, config, log);
+  if (applied.length > 0) log.info({ applied }, 'database migrated');
+  return startReplicaSet({
+    ...{ host: config.host, port: config.port, replicas: config.replicas, log },
+    args: [fileURLToPath(import.meta.url), 'server', ...args],
+    // Not as arguments: everybody on the machine may read those.
+    env: { ...process.env, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, AUTH_SECRET: authSecret },
+    clock: createWallClock(),
+    prng: createPrng(BigInt(`0x${randomToken(8)}`)),
+    onLine: (line, to) => process[to].write(`${line}\n`),
+  });
+}
+
+async function migrateAt(databaseUrl: string, config: Config, log: Log): Promise<{ applied: string[] }> {
+  const clock = createWallClock();
+  const prng = createPrng(BigInt(`0x${randomToken(8)}`));
+  const pool = { poolMax: 1, log, prng, clock, caFile: config.databaseCaFile };
+  const sql = openPostgres(databaseUrl, pool);
+  try {
+    return await migrate(sql);
+  } finally {
+    await sql.end({ timeout: 5 });
+  }
 }
 
 /** Something around the program is not as it must be: told in one sentence. */
@@ -94,6 +131,18 @@ function clockOf(config: Config): Clock {
   return createWallClock(config.demoClock === null ? {} : (JSON.parse(config.demoClock) as DemoClock));
 }
 
+function runClusterChaos(args: string[]): Promise<number> {
+  return runChaos(args, {
+    clock: createWallClock(),
+    print: (line) => console.log(line),
+    // Nothing of the operator’s settings: what is crashed here must not be theirs.
+    env: { PATH: process.env['PATH'] },
+    startStores: () => startPrivateStores({ dataDir: DATA_DIR }),
+    token: randomToken,
+    onInterrupt: untilInterrupted,
+  });
+}
+
 function runCityDemo(args: string[]): Promise<number> {
   return runDemo(args, {
     clock: createWallClock(),
@@ -102,12 +151,15 @@ function runCityDemo(args: string[]): Promise<number> {
     openStores: () => openStores(process.env, { dataDir: DATA_DIR }),
     audit: auditDatabase,
     token: randomToken,
-    onInterrupt(stop) {
-      const signals = ['SIGINT', 'SIGTERM'] as const;
-      for (const signal of signals) process.once(signal, stop);
-      return () => signals.forEach((signal) => process.off(signal, stop));
-    },
+    onInterrupt: untilInterrupted,
   });
+}
+
+/** Calls `stop` on Ctrl-C or SIGTERM; the function answered ends that. */
+function untilInterrupted(stop: () => void): () => void {
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  for (const signal of signals) process.once(signal, stop);
+  return () => signals.forEach((signal) => process.off(signal, stop));
 }
 
 async function auditDatabase(databaseUrl: string): Promise<AuditReport> {
@@ -134,7 +186,13 @@ function authSecretOf(config: Pick<Config, 'authSecret'>): string {
 /** SIGTERM, Ctrl-C, or the end of the process that started this one with a channel to it. */
 function untilToldToStop(): Promise<void> {
   return new Promise((resolve) => {
-    for (const event of ['SIGTERM', 'SIGINT', 'disconnect']) process.once(event, () => resolve());
+    const events = ['SIGTERM', 'SIGINT', 'disconnect'];
+    const told = (): void => {
+      // Whoever listens for `disconnect` holds the channel open, and with it this process.
+      for (const event of events) process.off(event, told);
+      resolve();
+    };
+    for (const event of events) process.on(event, told);
   });
 }
 

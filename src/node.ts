@@ -134,9 +134,8 @@ class Node {
   async serve(): Promise<RunningNode> {
     const { config, log, markets } = this.options;
     this.publishMetrics();
-    await this.replica.join();
-    const { host, port: wanted, sharedPort } = config;
-    const { port } = await this.gateway.listen({ host, port: wanted, sharedPort });
+    const { host } = config;
+    const port = await this.open();
     const advertised = config.advertiseUrl?.replace('{port}', String(port)) ?? null;
     this.address = advertised ?? (isLoopbackHost(host) ? `ws://${host}:${port}` : null);
     this.load.start();
@@ -145,6 +144,30 @@ class Node {
     log.info({ port, markets: markets.map((market) => market.marketId) }, 'serving');
     let stopping: Promise<void> | null = null;
     return { port, stop: () => (stopping ??= this.stop(stopTimers)) };
+  }
+
+  /** Rejects, with nothing left running, when the others or the port cannot be had. */
+  private async open(): Promise<number> {
+    const { host, port, sharedPort } = this.options.config;
+    try {
+      await this.replica.join();
+      try {
+        return (await this.gateway.listen({ host, port, sharedPort })).port;
+      } catch (error) {
+        await this.replica.leave();
+        await this.replica.stop();
+        throw error;
+      }
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  private close(): void {
+    this.gateway.close();
+    this.metrics.stop();
+    this.bus.close();
   }
 
   /** The others take the zones over first; the clients then find them at work. */
@@ -157,9 +180,7 @@ class Node {
     this.load.stop();
     await this.replica.stop();
     await this.mirror.flush(clock.nowMs());
-    this.gateway.close();
-    this.metrics.stop();
-    this.bus.close();
+    this.close();
     await this.stores.close();
     log.info({}, 'stopped');
   }

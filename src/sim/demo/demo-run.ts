@@ -4,7 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { MatchMode } from '../../domain/market.ts';
 import type { Stores } from '../../private-stores.ts';
-import { Child } from './child.ts';
+import { Child } from '../../child.ts';
 import type { CityCard } from './city-market.ts';
 import type { ClientReport, ClientStats, FromClient, ToClient } from './client-messages.ts';
 import type { DemoWorld } from './demo-world.ts';

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
-import type { Clock } from '../../lib/clock.ts';
+import type { Clock } from './lib/clock.ts';
 
 /** Lines of a child's output kept for when it dies. */
 const TAIL_MAX = 20;
@@ -13,11 +12,13 @@ export interface ChildOptions {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
+  /** Each line it prints, as it comes. */
+  readonly onLine?: (line: string, to: 'stdout' | 'stderr') => void;
 }
 
 /**
- * A child process of the demo: another Node, with an IPC channel that tells it when the demo is gone, in a process group of its
- * own, so that Ctrl-C in the terminal reaches the demo alone. What it prints is kept, the last TAIL_MAX lines.
+ * A child process: another Node, with an IPC channel that tells it when this process is gone, in a process group of its own, so
+ * that Ctrl-C in the terminal reaches this process alone. What it prints is kept, the last TAIL_MAX lines.
  */
 export class Child {
   /** Settles when it has ended: rejects if that was not asked for. Always handled by whoever waits for something else. */
@@ -35,8 +36,8 @@ export class Child {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: true,
     });
-    this.keepTail(this.child.stdout);
-    this.keepTail(this.child.stderr);
+    this.keepTail('stdout');
+    this.keepTail('stderr');
     this.ended = new Promise((resolve, reject) => {
       this.child.once('error', reject);
       // `close` comes after the last line of output.
@@ -46,8 +47,13 @@ export class Child {
         else reject(new Error(this.deathNotice(signal ?? `code ${code}`)));
       });
     });
-    // Without a listener a death before anybody waits would end the demo without a word.
+    // Without a listener a death before anybody waits would end this process without a word.
     this.ended.catch(() => undefined);
+  }
+
+  /** Undefined when it could not be started. */
+  get pid(): number | undefined {
+    return this.child.pid;
   }
 
   send(message: object): void {
@@ -88,9 +94,9 @@ export class Child {
     killer.cancel();
   }
 
-  private keepTail(output: Readable | null): void {
-    if (output === null) return;
-    createInterface({ input: output }).on('line', (line) => {
+  private keepTail(name: 'stdout' | 'stderr'): void {
+    createInterface({ input: this.child[name]! }).on('line', (line) => {
+      this.options.onLine?.(line, name);
       this.tail.push(line);
       if (this.tail.length > TAIL_MAX) this.tail.shift();
     });

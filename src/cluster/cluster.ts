@@ -105,7 +105,7 @@ export class Cluster implements Peers {
       index,
       remote,
       isWatchedElsewhere: (zone) => this.watch.isWatchedElsewhere(zone),
-      listening: (zones) => this.news.tell({ kind: 'watching', zones, to: null }),
+      listening: (zones) => this.news.say({ kind: 'watching', zones, to: null }),
     });
     bus.onGap(() => this.askAnew());
   }
@@ -148,7 +148,7 @@ export class Cluster implements Peers {
   close(): void {
     if (this.isClosed) return;
     this.isClosed = true;
-    if (this.membership.isIn || this.membership.isLeaving) this.news.tell({ kind: 'gone' });
+    if (this.membership.isIn || this.membership.isLeaving) this.news.say({ kind: 'gone' });
     this.membership.close();
     this.leavingTimer?.cancel();
     this.news.close();
@@ -298,7 +298,7 @@ export class Cluster implements Peers {
     // Who comes (back) may have drivers there: of zones that are new here everybody is asked once they are listened to.
     const known = [...this.watch.watched].filter((zone) => before.has(zone));
     if (known.length === 0) return;
-    for (const to of joined) this.news.tell({ kind: 'watching', zones: known, to });
+    for (const to of joined) this.news.say({ kind: 'watching', zones: known, to });
   }
 
   /** What was told or shown for some time may not have come here. */
@@ -306,11 +306,11 @@ export class Cluster implements Peers {
     if (!this.membership.isIn && !this.membership.isLeaving) return;
     this.news.lose();
     const zones = [...this.watch.watched];
-    if (zones.length > 0) this.news.tell({ kind: 'watching', zones, to: null });
+    if (zones.length > 0) this.news.say({ kind: 'watching', zones, to: null });
   }
 
   private tellLeaving(): void {
-    this.news.tell({ kind: 'leaving' });
+    this.news.say({ kind: 'leaving' });
     this.news.flush();
   }
 

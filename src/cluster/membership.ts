@@ -23,7 +23,7 @@ export interface MembershipOptions {
   readonly told: (from: ReplicaId, newsSeq: number) => void;
   /** This replica was out of touch for a lease or longer and is back: the others may have struck it off meanwhile. */
   readonly returned: () => void;
-  /** Every `checkMs` while a member, after leases were looked at. */
+  /** Every `checkMs` while a member, when leases are looked at. */
   readonly checked: () => void;
 }
 
@@ -52,7 +52,7 @@ export class Membership {
       info,
       knownEpoch: () => this.roll.epoch,
       answered: (roll, beganMs) => this.answered(roll, beganMs),
-      refused: (error) => this.refused(error),
+      refused: (error, beganMs) => this.refused(error, beganMs),
     });
   }
 
@@ -143,7 +143,8 @@ export class Membership {
     const { clock, timing, told, joined, changed, returned } = this.options;
     const quietMs = this.roll.leaseAgeMs(beganMs);
     const change = this.roll.answered(roll, beganMs, clock.nowMs());
-    if (change === null) return this.refused(new Error('a beat was answered too late to mean anything'));
+    if (change === null)
+      return this.refused(new Error('a beat was answered too late to mean anything'), beganMs);
     for (const { replicaId, info } of roll.members) {
       if (this.roll.infoOf(replicaId) !== null) told(replicaId, info.newsSeq);
     }
@@ -160,16 +161,16 @@ export class Membership {
     this.joining = null;
   }
 
-  private refused(error: Error): void {
+  private refused(error: Error, beganMs: number): void {
     this.refusedBeats++;
-    this.roll.refused();
+    this.roll.refused(beganMs, this.options.clock.nowMs());
     this.options.log.debug({ err: error }, 'a beat was not answered');
     this.joining?.reject(error);
     this.joining = null;
   }
 
   private check(): void {
-    this.tell(this.roll.check(this.options.clock.nowMs()));
+    if (this.roll.mustAsk(this.options.clock.nowMs())) this.pulse.beatNow();
     this.options.checked();
   }
 

@@ -82,10 +82,13 @@ export class NewsFeed {
     this.numbers.begin();
   }
 
-  tell(item: News | Word): void {
-    this.waiting.push(item);
-    if (this.waiting.length >= NEWS_FRAME_ITEMS_MAX) this.flush();
-    else this.flushTimer ??= this.options.clock.after(0, () => this.flush());
+  tell(news: News): void {
+    this.add(news);
+  }
+
+  /** Words are for who is there: with nobody else they are not even counted, and who comes is told what concerns it. */
+  say(word: Word): void {
+    if (this.options.hasOthers()) this.add(word);
   }
 
   /** Sends what waits, now. */
@@ -128,6 +131,12 @@ export class NewsFeed {
     this.flush();
     this.lossTimer?.cancel();
     this.options.bus.unlisten(NEWS_TOPIC);
+  }
+
+  private add(item: News | Word): void {
+    this.waiting.push(item);
+    if (this.waiting.length >= NEWS_FRAME_ITEMS_MAX) this.flush();
+    else this.flushTimer ??= this.options.clock.after(0, () => this.flush());
   }
 
   private send(items: readonly (News | Word)[]): void {

@@ -17,7 +17,7 @@ export interface PulseOptions {
   readonly knownEpoch: () => number;
   /** An answer, with when its beat began. Never called after `stop`, nor for a beat given up before. */
   readonly answered: (roll: Roll, beganMs: number) => void;
-  readonly refused: (error: Error) => void;
+  readonly refused: (error: Error, beganMs: number) => void;
 }
 
 /** A beat rejects by itself after a second (`Beats`); one that does not even that is given up after so many `beatMs`. */
@@ -92,7 +92,7 @@ export class Pulse {
     const isRefused = outcome instanceof Error;
     const periodMs = isRefused ? timing.retryMs : timing.beatMs * (1 - JITTER * prng.float());
     this.beginIn(this.isWantedAgain ? SPACING * timing.beatMs : periodMs);
-    if (isRefused) refused(outcome);
+    if (isRefused) refused(outcome, beganMs);
     else answered(outcome, beganMs);
   }
 

@@ -15,12 +15,21 @@ interface Peer {
   /** It has beaten at this time of the local clock, or later. */
   seenMs: number;
   info: BeatInfo;
+  /** The last roll did not have it. */
+  isMissed: boolean;
 }
 
 /** Members taken from a roll; of more the first by id, the same on every replica. */
 const MEMBERS_MAX = 1_024;
-/** Refused beats in a row after which it is the store that was away. One alone: this process may just have been asleep. */
-const STORE_WAS_AWAY = 2;
+/** A beat given up later than so many `beatMs` was not refused: this process was asleep. */
+const IN_TIME = 1.5;
+/**
+ * Who should be on the roll and is not, since the store was emptied or refused it too, has so many `beatMs` to come back: one
+ * until it beats, one until that is on a roll here, and the ways.
+ */
+const COME_BACK = 2.25;
+/** Whose lease ends so soon is missing because of that, give or take rounding and the clocks' drift. */
+const NEARLY_OUT_MS = 50;
 /** A leaver's last beat may reach the store late: for so many leases it is passed over on the roll. */
 const LEAVES_REMEMBERED = 3;
 
@@ -29,25 +38,26 @@ const LEAVES_REMEMBERED = 3;
  *
  * Two machines' clocks are never compared: the roll says how old a beat is by the store's clock, and from there the local one
  * counts. The answer was made at some unknown moment between the beat's beginning and its end here; ages count from its
- * BEGINNING, so a peer never looks younger than it is. It may look older, by a round trip at most. That is the right side to
- * err on: too young, a dead replica's zones lie idle beyond its lease; too old, a slow one is struck off a moment early, it
- * has stood down by then or does so at once, and an overlap does no harm (R7). The own lease counts from the beginning too,
- * for the same reason: the store cannot have noted the beat earlier than it was sent, so nobody counts from an earlier time.
+ * BEGINNING, so a peer never looks younger than it is: a slow answer cannot keep a dead one alive beyond its lease. The own
+ * lease counts from the beginning too: the store cannot have noted the beat earlier than it was sent, so nobody counts from an
+ * earlier time, and this replica stands down first.
  *
- * While the own lease is out nobody is struck off: who does not hear the store knows nothing of its peers, and may not match
- * anyway. When the store is back after refusing (`STORE_WAS_AWAY`), peers have a lease to come back in.
+ * A peer whose lease runs out between beats may have beaten since the last answer: so that is no ground to strike it off, but to
+ * ask (`mustAsk`). Struck off is only who is missing on a roll just answered and whose lease is out. While the store does not
+ * answer nobody is: who does not hear it knows nothing of its peers, and soon may not match anyway. Who is missing though its
+ * lease is not out, or after the store has refused beats, has a while to come back (R12).
  */
 export class RollCall {
   epoch = 0;
   private readonly self: ReplicaId;
   private readonly timing: ClusterTiming;
-  private peers = new Map<ReplicaId, Peer>();
+  private readonly peers = new Map<ReplicaId, Peer>();
   /** Leavers that still say so, with when they last did. */
   private readonly leavers = new Map<ReplicaId, number>();
   /** Leavers, also those gone, with when they may be forgotten. */
   private readonly left = new Map<ReplicaId, number>();
   private beganMs = -Infinity;
-  private refusedInRow = 0;
+  private wasRefused = false;
   private isLeaving = false;
 
   constructor(self: ReplicaId, timing: ClusterTiming) {
@@ -86,10 +96,11 @@ export class RollCall {
    */
   answered(roll: Roll, beganMs: number, nowMs: number): RollChange | null {
     if (this.isLeaving || nowMs - beganMs >= this.timing.standDownMs) return null;
-    const wasAway = this.refusedInRow >= STORE_WAS_AWAY;
+    const missing = new Set(this.peers.keys());
+    const { wasRefused } = this;
     const joined: ReplicaId[] = [];
     this.beganMs = beganMs;
-    this.refusedInRow = 0;
+    this.wasRefused = false;
     this.epoch = Math.max(this.epoch, roll.epoch);
     for (const [replicaId, untilMs] of this.left) if (untilMs <= nowMs) this.left.delete(replicaId);
     for (const { replicaId, ageMs, info } of roll.members.slice(0, MEMBERS_MAX)) {
@@ -97,26 +108,37 @@ export class RollCall {
       const seenMs = beganMs - Math.max(0, ageMs);
       const peer = this.peers.get(replicaId);
       if (peer === undefined) {
-        if (this.isOut(seenMs, nowMs)) continue;
         joined.push(replicaId);
-        this.peers.set(replicaId, { seenMs, info });
+        this.peers.set(replicaId, { seenMs, info, isMissed: false });
       } else {
         peer.seenMs = Math.max(peer.seenMs, seenMs);
         peer.info = info;
+        peer.isMissed = false;
+        missing.delete(replicaId);
       }
     }
-    if (wasAway) for (const peer of this.peers.values()) peer.seenMs = Math.max(peer.seenMs, beganMs);
-    return { joined: joined.sort(), leaving: [], gone: this.strikeOff(nowMs) };
+    const gone = [...missing].filter((replicaId) =>
+      this.isMissedForGood(replicaId, { beganMs, nowMs, wasRefused }),
+    );
+    for (const [replicaId, heardMs] of this.leavers) if (this.isOut(heardMs, nowMs)) gone.push(replicaId);
+    for (const replicaId of gone) {
+      this.peers.delete(replicaId);
+      this.leavers.delete(replicaId);
+    }
+    return { joined: joined.sort(), leaving: [], gone: gone.sort() };
   }
 
-  /** A beat was refused, or not answered in time. */
-  refused(): void {
-    this.refusedInRow++;
+  /** A beat begun at `beganMs` was refused, or given up. */
+  refused(beganMs: number, nowMs: number): void {
+    if (nowMs - beganMs < IN_TIME * this.timing.beatMs) this.wasRefused = true;
   }
 
-  /** Between beats: whose lease has run out since. */
-  check(nowMs: number): RollChange {
-    return { joined: [], leaving: [], gone: this.strikeOff(nowMs) };
+  /** Between beats: true when somebody's lease seems to have run out, and a roll would tell. */
+  mustAsk(nowMs: number): boolean {
+    if (!this.mayMatch(nowMs)) return false;
+    for (const { seenMs } of this.peers.values()) if (this.isOut(seenMs, nowMs)) return true;
+    for (const heardMs of this.leavers.values()) if (this.isOut(heardMs, nowMs)) return true;
+    return false;
   }
 
   /** A peer has said that it leaves; it says so again while it is still there. */
@@ -141,23 +163,22 @@ export class RollCall {
     this.isLeaving = true;
   }
 
-  private isOut(seenMs: number, nowMs: number): boolean {
-    return nowMs - seenMs >= this.timing.leaseMs;
+  private isMissedForGood(
+    replicaId: ReplicaId,
+    { beganMs, nowMs, wasRefused }: { beganMs: number; nowMs: number; wasRefused: boolean },
+  ): boolean {
+    const { leaseMs, beatMs } = this.timing;
+    const peer = this.peers.get(replicaId)!;
+    const shouldBeThere = wasRefused || !this.isOut(peer.seenMs, nowMs + NEARLY_OUT_MS);
+    // Once: who stays away is gone then.
+    if (shouldBeThere && !peer.isMissed) {
+      peer.seenMs = Math.max(peer.seenMs, beganMs + COME_BACK * beatMs - leaseMs);
+    }
+    peer.isMissed = true;
+    return this.isOut(peer.seenMs, nowMs);
   }
 
-  private strikeOff(nowMs: number): ReplicaId[] {
-    const gone: ReplicaId[] = [];
-    for (const [replicaId, heardMs] of this.leavers) {
-      if (!this.isOut(heardMs, nowMs)) continue;
-      this.leavers.delete(replicaId);
-      gone.push(replicaId);
-    }
-    if (!this.mayMatch(nowMs)) return gone.sort();
-    for (const [replicaId, { seenMs }] of this.peers) {
-      if (!this.isOut(seenMs, nowMs)) continue;
-      this.peers.delete(replicaId);
-      gone.push(replicaId);
-    }
-    return gone.sort();
+  private isOut(seenMs: number, nowMs: number): boolean {
+    return nowMs - seenMs >= this.timing.leaseMs;
   }
 }

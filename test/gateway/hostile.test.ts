@@ -32,7 +32,9 @@ const KINDS: Readonly<Record<HostileKind, { clients: number; does: string; atLea
   slowBodies: { clients: 50, does: 'bytes', atLeast: 500 },
   rest: { clients: 6, does: 'chunks', atLeast: 50 },
 };
-const RIDES = 5;
+const RIDES = 4;
+/** Ten seconds on two cores of its own; here it also must share them. */
+const TEST_MS_MAX = 120_000;
 const MEMORY_MAX = 600 * 1024 * 1024;
 
 async function ride(name: string): Promise<void> {
@@ -53,22 +55,26 @@ async function ride(name: string): Promise<void> {
 }
 
 describe('R10: while hostile clients of every kind do their worst', () => {
-  it('others ride as ever, every command of theirs is answered, and the server stays small', async () => {
-    city = await CityProcess.open(database, redis.url, { speed: 1, env: { TRUST_FORWARDED_FOR: 'yes' } });
-    await ride('before');
-    const kinds = Object.fromEntries(Object.entries(KINDS).map(([kind, { clients }]) => [kind, clients]));
-    hostile = await HostileProcess.start({
-      ...{ port: Number(new URL(city.url).port), secret: SECRET, tag: city.id('hostile'), kinds },
-      ...{ place: at(20_000), clock: city.demoClock },
-    });
-    for (let i = 0; i < RIDES; i++) await ride(`during-${i}`);
-    expect(await metric(city, 'process_resident_memory_bytes')).toBeLessThan(MEMORY_MAX);
-    const counts = await hostile.stop();
-    hostile = null;
-    for (const [kind, { does, atLeast }] of Object.entries(KINDS))
-      expect(counts[kind as HostileKind]?.[does] ?? 0, `${kind}: ${does}`).toBeGreaterThanOrEqual(atLeast);
-    await ride('after');
-    expect(await metric(city, 'hexdispatch_socket_closes_total{reason="bad_frames"}')).toBeGreaterThan(0);
-    expect(await metric(city, 'hexdispatch_socket_closes_total{reason="rate_abuse"}')).toBeGreaterThan(0);
-  });
+  it(
+    'others ride as ever, every command of theirs is answered, and the server stays small',
+    async () => {
+      city = await CityProcess.open(database, redis.url, { speed: 1, env: { TRUST_FORWARDED_FOR: 'yes' } });
+      await ride('before');
+      const kinds = Object.fromEntries(Object.entries(KINDS).map(([kind, { clients }]) => [kind, clients]));
+      hostile = await HostileProcess.start({
+        ...{ port: Number(new URL(city.url).port), secret: SECRET, tag: city.id('hostile'), kinds },
+        ...{ place: at(20_000), clock: city.demoClock },
+      });
+      for (let i = 0; i < RIDES; i++) await ride(`during-${i}`);
+      expect(await metric(city, 'process_resident_memory_bytes')).toBeLessThan(MEMORY_MAX);
+      const counts = await hostile.stop();
+      hostile = null;
+      for (const [kind, { does, atLeast }] of Object.entries(KINDS))
+        expect(counts[kind as HostileKind]?.[does] ?? 0, `${kind}: ${does}`).toBeGreaterThanOrEqual(atLeast);
+      await ride('after');
+      expect(await metric(city, 'hexdispatch_socket_closes_total{reason="bad_frames"}')).toBeGreaterThan(0);
+      expect(await metric(city, 'hexdispatch_socket_closes_total{reason="rate_abuse"}')).toBeGreaterThan(0);
+    },
+    TEST_MS_MAX,
+  );
 });

@@ -215,7 +215,9 @@ export const SERVER_MESSAGES = {
         description: 'true: what was missed follows; false: snapshot holds the state',
       }),
       serverMs: unixMs('server’s clock'),
-      heartbeatS: Type.Integer({ description: 'the server pings (WebSocket ping) at least so often' }),
+      heartbeatS: Type.Integer({
+        description: 'a client silent for so long is let go; before that it is sent a WebSocket ping',
+      }),
       snapshot: Type.Union([SnapshotSchema, Type.Null()], { description: 'null when resumed' }),
     },
     'first message on every connection',

@@ -27,7 +27,7 @@ describe('a port that replicas share', () => {
     expect(connected(one) + connected(two)).toBe(40);
     expect(Math.min(connected(one), connected(two))).toBeGreaterThan(0);
     const before = connected(two);
-    await two.app('rider', RIDER);
+    await two.app('rider', 'rider-own');
     expect(connected(two)).toBe(before + 1);
   });
 

@@ -90,7 +90,7 @@ async function startReplicas(options: NodeOptions, args: readonly string[]): Pro
 async function migrateAt(databaseUrl: string, config: Config, log: Log): Promise<{ applied: string[] }> {
   const clock = createWallClock();
   const prng = createPrng(BigInt(`0x${randomToken(8)}`));
-  const pool = { poolMax: 1, log, prng, clock, caFile: config.databaseCaFile };
+  const pool = { poolMax: 1, log, prng, clock, caFile: config.databaseCaFile, isPatient: true };
   const sql = openPostgres(databaseUrl, pool);
   try {
     return await migrate(sql);
@@ -200,13 +200,12 @@ async function runMigrate(args: string[]): Promise<number> {
   const config = readConfig(process.env, args);
   if (config.databaseUrl === null)
     throw new ConfigError('migrate needs DATABASE_URL; a private database is migrated by the server itself.');
-  const sql = postgres(config.databaseUrl, { max: 1, onnotice: () => undefined });
-  try {
-    const { applied } = await migrate(sql);
-    console.log(applied.length === 0 ? 'up to date' : `applied ${applied.join(', ')}`);
-  } finally {
-    await sql.end();
-  }
+  const { applied } = await migrateAt(
+    config.databaseUrl,
+    config,
+    pino({ level: config.logLevel }, pino.destination(2)),
+  );
+  console.log(applied.length === 0 ? 'up to date' : `applied ${applied.join(', ')}`);
   return 0;
 }
 

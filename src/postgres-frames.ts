@@ -5,6 +5,33 @@ const HEADER_BYTES = 5;
 const [ERROR, READY] = [0x45, 0x5a]; // E, Z from the server
 const [FLUSH, QUERY, SYNC] = [0x48, 0x51, 0x53]; // H, Q, S from the client
 
+/** Version 3.0 of the protocol, the second number of a login. */
+const PROTOCOL = 0x0003_0000;
+const PADDING_NAME = 'hexdispatch.padding';
+
+/**
+ * A session parameter that makes the login longer than 1,024 bytes; `cleanLogin` takes it out again. postgres 3.4.9 writes
+ * shorter chunks a turn of the loop later, and never again on a connection that was closed within that turn: its timer is
+ * cleared, but not forgotten. What is longer is written at once, together with what was left over, and the timer forgotten.
+ */
+export const LOGIN_PADDING: Readonly<Record<string, string>> = { [PADDING_NAME]: ' '.repeat(1_024) };
+
+/** The login alone, as the server is to see it, of a chunk that ends with it. */
+export function cleanLogin(chunk: Buffer): Buffer {
+  let at = 0;
+  while (at + 8 <= chunk.length && !isLogin(chunk, at)) at++;
+  const login = chunk.subarray(at);
+  const from = login.indexOf(`${PADDING_NAME}\0`);
+  if (from < 0) return login;
+  const to = login.indexOf(0, from + PADDING_NAME.length + 1) + 1;
+  const clean = Buffer.concat([login.subarray(0, from), login.subarray(to)]);
+  clean.writeUInt32BE(clean.length);
+  return clean;
+}
+
+const isLogin = (chunk: Buffer, at: number): boolean =>
+  chunk.readUInt32BE(at) === chunk.length - at && chunk.readUInt32BE(at + 4) === PROTOCOL;
+
 /**
  * Follows one connection's conversation far enough to say whether the server owes an answer, and takes out errors that end
  * the connection: postgres 3.4.9 would keep such an error and fail the next connection's first statement with it.
@@ -13,7 +40,6 @@ export class PostgresFrames {
   /** Answers (ReadyForQuery) that must still come, the one to the login included. */
   private answersOwed = 0;
   private flushed = false;
-  private isFirst = true;
   /** What came of a frame that must be whole to be read; of others no more than the header. */
   private held: Buffer = Buffer.alloc(0);
   /** Bytes of the current frame still to pass unread. */
@@ -23,14 +49,12 @@ export class PostgresFrames {
     return this.answersOwed > 0 || this.flushed;
   }
 
-  /** What the client writes; postgres writes whole frames only. */
+  loginSent(): void {
+    this.answersOwed++;
+  }
+
+  /** What the client writes after the login; postgres writes whole frames only. */
   sent(chunk: Buffer): void {
-    if (this.isFirst) {
-      // The login has no type byte.
-      this.isFirst = false;
-      this.answersOwed++;
-      return;
-    }
     for (let at = 0; at + HEADER_BYTES <= chunk.length; at += 1 + chunk.readUInt32BE(at + 1)) {
       const type = chunk[at];
       if (type === QUERY || type === SYNC) this.answersOwed++;

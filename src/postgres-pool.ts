@@ -4,8 +4,11 @@ import { createErrorLog } from './error-log.ts';
 import type { Clock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
 import type { Prng } from './lib/prng.ts';
+import { ARRAY_TYPES } from './postgres-arrays.ts';
 import { dial, isThere } from './postgres-dial.ts';
+import { LOGIN_PADDING } from './postgres-frames.ts';
 import { createPostgresHosts, type PostgresHosts } from './postgres-hosts.ts';
+import { guardTransactions } from './postgres-transactions.ts';
 import { PostgresSocket } from './postgres-socket.ts';
 import {
   parsePostgresUrl,
@@ -28,10 +31,14 @@ export interface PostgresPoolOptions {
   readonly setting?: string;
   /** For a pool that only reads (DATABASE_READ_URL): the server refuses to write on it, were it the primary itself. */
   readonly isReadOnly?: boolean;
+  /** For migrations: no limit to the time that a statement takes, though the server's being out of reach is noticed as ever. */
+  readonly isPatient?: boolean;
 }
 
 /** The server ends a statement after this (57014), and a transaction in which nothing happens for so long. */
 const STATEMENT_MS_MAX = 10_000;
+/** Longer than that: the server is there, but its answer is lost. */
+const SILENT_MS_MAX = 15_000;
 const CONNECT_MS_MAX = 3_000;
 /** With login; longer than the connection alone may take. */
 const LOGIN_S_MAX = 5;
@@ -93,6 +100,7 @@ interface PoolPlan {
 function createPool(plan: Plan, pool: PoolPlan): postgres.Sql {
   const { target, options } = plan;
   const [first] = target.addresses;
+  const losses = { inARow: 0 };
   const settings = {
     // For its messages alone: with two or more hosts it would try them by itself, without a pause and without an end.
     ...{ host: first?.host ?? '', port: first?.port ?? 0, ssl: false },
@@ -102,22 +110,26 @@ function createPool(plan: Plan, pool: PoolPlan): postgres.Sql {
     ...(pool.attrs === 'any' ? {} : { target_session_attrs: pool.attrs }),
     max: pool.max,
     onnotice: () => undefined,
+    fetch_types: false,
+    types: { ...ARRAY_TYPES },
     connect_timeout: LOGIN_S_MAX,
-    backoff: (attempt: number) =>
-      options.prng.float() * Math.min(RETRY_S_MAX, RETRY_S_MIN * 2 ** Math.min(attempt, 10)),
+    // Full jitter: pools that lost the same server come back one by one.
+    backoff: () =>
+      options.prng.float() * Math.min(RETRY_S_MAX, RETRY_S_MIN * 2 ** Math.min(losses.inARow, 10)),
     connection: {
       application_name: 'hexdispatch',
-      statement_timeout: STATEMENT_MS_MAX,
+      statement_timeout: options.isPatient === true ? 0 : STATEMENT_MS_MAX,
       idle_in_transaction_session_timeout: STATEMENT_MS_MAX,
       ...(options.isReadOnly === true ? { default_transaction_read_only: true } : {}),
       ...target.parameters,
+      ...LOGIN_PADDING,
     },
-    socket: () => openSocket(plan, pool),
+    socket: () => openSocket(plan, pool, losses),
   };
-  return postgres(settings as postgres.Options<Record<string, never>>) as postgres.Sql;
+  return guardTransactions(postgres(settings as object));
 }
 
-function openSocket(plan: Plan, pool: PoolPlan): PostgresSocket {
+function openSocket(plan: Plan, pool: PoolPlan, losses: { inARow: number }): PostgresSocket {
   const { target, ca, options, onError } = plan;
   const { clock } = options;
   let address: PostgresAddress | null = null;
@@ -129,9 +141,15 @@ function openSocket(plan: Plan, pool: PoolPlan): PostgresSocket {
     },
     isThere: () =>
       address === null ? Promise.resolve(false) : isThere({ address, clock, timeoutMs: PROBE_MS_MAX }),
+    silentMsMax: options.isPatient === true ? Infinity : SILENT_MS_MAX,
+    onAnswer() {
+      losses.inARow = 0;
+    },
     onClose(error) {
       pool.onClose();
-      if (error !== null) onError(error);
+      if (error === null) return;
+      losses.inARow++;
+      onError(error);
     },
   });
 }

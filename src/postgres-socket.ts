@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 
 import type { Clock, Timer } from './lib/clock.ts';
-import { PostgresFrames } from './postgres-frames.ts';
+import { cleanLogin, PostgresFrames } from './postgres-frames.ts';
 
 export interface PostgresSocketOptions {
   readonly clock: Clock;
@@ -10,6 +10,13 @@ export interface PostgresSocketOptions {
   readonly dial: () => Promise<Socket>;
   /** Asked on a connection of its own when this one has been silent for long: is the server in reach at all? */
   readonly isThere: () => Promise<boolean>;
+  /**
+   * Longest silence of a server that is there but whose answer may have been lost on the way; longer than any statement may take.
+   * Infinity for work without a limit.
+   */
+  readonly silentMsMax: number;
+  /** Called whenever the server has answered all that it was asked. */
+  readonly onAnswer: () => void;
   /** Called once, at its end, with what went wrong. */
   readonly onClose: (error: Error | null) => void;
 }
@@ -17,8 +24,6 @@ export interface PostgresSocketOptions {
 const CHECK_EVERY_MS = 500;
 /** A statement that takes longer than this makes us ask whether the server is still there. */
 const DOUBT_MS = 2_000;
-/** Longer than any statement may take (STATEMENT_MS_MAX): the server is there, but its answer is lost on the way. */
-const SILENT_MS_MAX = 15_000;
 /** A server that does not close its end in answer to ours. */
 const LINGER_MS_MAX = 1_000;
 
@@ -35,6 +40,7 @@ export class PostgresSocket extends Duplex {
   #waiting: { chunk: Buffer; done: (error?: Error | null) => void } | null = null;
   #heardMs: number;
   #isAsking = false;
+  #hasLogin = false;
 
   constructor(options: PostgresSocketOptions) {
     super({ emitClose: false, decodeStrings: true });
@@ -60,10 +66,19 @@ export class PostgresSocket extends Duplex {
     this.#inner = inner;
     inner.on('data', (chunk: Buffer) => this.#hear(chunk));
     inner.on('error', (error) => this.destroy(error));
-    inner.on('close', () => this.destroy());
+    inner.on('close', () => this.destroy(this.#cutOff()));
     const waiting = this.#waiting;
     this.#waiting = null;
     if (waiting !== null) this.#send(inner, waiting.chunk, waiting.done);
+  }
+
+  /**
+   * An end in the middle of something is an error: after one without, the library would log in again at once, for ever (what
+   * stands behind a proxy that is there though its PostgreSQL is not).
+   */
+  #cutOff(): Error | undefined {
+    if (this.#hasLogin && !this.#frames.owesAnswer) return undefined;
+    return Object.assign(new Error('closed by PostgreSQL'), { code: 'ECONNRESET' });
   }
 
   #hear(chunk: Buffer): void {
@@ -71,6 +86,7 @@ export class PostgresSocket extends Duplex {
     const { pass, fatal } = this.#frames.heard(chunk);
     for (const part of pass) if (!this.push(part)) this.#inner?.pause();
     if (fatal !== null) this.destroy(fatal);
+    else if (!this.#frames.owesAnswer) this.#options.onAnswer();
   }
 
   override _read(): void {
@@ -84,8 +100,11 @@ export class PostgresSocket extends Duplex {
 
   #send(inner: Socket, chunk: Buffer, done: (error?: Error | null) => void): void {
     if (!this.#frames.owesAnswer) this.#heardMs = this.#options.clock.nowMs();
-    this.#frames.sent(chunk);
-    if (inner.write(chunk)) done();
+    const isLogin = !this.#hasLogin;
+    this.#hasLogin = true;
+    if (isLogin) this.#frames.loginSent();
+    else this.#frames.sent(chunk);
+    if (inner.write(isLogin ? cleanLogin(chunk) : chunk)) done();
     else inner.once('drain', () => done());
   }
 
@@ -100,8 +119,9 @@ export class PostgresSocket extends Duplex {
     this.#inner?.destroy();
     this.#options.onClose(error);
     done(error);
-    // As a socket says it: with whether there was an error, by which the library paces its next attempt.
-    process.nextTick(() => this.emit('close', error !== null));
+    // A turn later, as a transaction answers the error with a rollback, which must still find a socket: there is none after
+    // 'close'. And false, "without an error": then the library fails what was written meanwhile, that rollback too.
+    setImmediate(() => this.emit('close', false));
   }
 
   async #check(): Promise<void> {
@@ -112,7 +132,7 @@ export class PostgresSocket extends Duplex {
     const isThere = await this.#options.isThere();
     this.#isAsking = false;
     // Asked again: this process may itself have stood still, and the answer have lain in the socket.
-    if (!isDoubtful() || (isThere && silentMs() < SILENT_MS_MAX)) return;
+    if (!isDoubtful() || (isThere && silentMs() < this.#options.silentMsMax)) return;
     const lost = new Error(`PostgreSQL has been silent for ${Math.round(silentMs() / 1000)} s`);
     this.destroy(Object.assign(lost, { code: 'ETIMEDOUT' }));
   }

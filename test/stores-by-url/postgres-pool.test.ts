@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+
 import type postgres from 'postgres';
 import { afterEach, describe, expect, it } from 'vitest';
 
@@ -45,7 +48,7 @@ async function lay(url: string): Promise<Cable> {
 }
 
 /** A statement of its own each time, with a parameter: it is described before it is run. */
-const one = async (sql: postgres.Sql): Promise<boolean> => {
+const one = async (sql: postgres.Sql | postgres.TransactionSql): Promise<boolean> => {
   const [row] = await sql<{ n: number }[]>`select ${1}::int as n`;
   return row?.n === 1;
 };
@@ -66,6 +69,17 @@ describe('a pool', () => {
     const long = 'x'.repeat(300_000);
     expect((await sql<{ t: string }[]>`select ${long}::text as t`)[0]!.t).toBe(long);
     expect((await failure(sql`select 1 / ${0}::int`)).code).toBe('22012');
+    const odd = ['a,b', 'say "x"', 'c:\\d', 'NULL', '', '{}'];
+    const [row] = await sql`
+      select ${odd}::text[] as texts, ${[1.5, null, -2]}::float8[] as numbers, '{{1,2},{3,4}}'::int[] as nested,
+        '[0:1]={t,f}'::bool[] as flags, ${[]}::uuid[] as none, ${['x', null]}::text[] as gaps`;
+    expect(row).toEqual({
+      ...{ texts: odd, numbers: [1.5, null, -2], flags: [true, false], none: [], gaps: ['x', null] },
+      nested: [
+        [1, 2],
+        [3, 4],
+      ],
+    });
     expect(await one(sql)).toBe(true);
   });
 
@@ -81,10 +95,43 @@ describe('a pool', () => {
     });
     await cable.cut();
     expect(failureKind(await underWay)).toBe('ambiguous');
-    expect((await failure(one(sql))).code).toBe('ECONNREFUSED');
+    // Each connection fails several times, and none is worse for it.
+    for (let i = 0; i < 6; i++) expect((await failure(one(sql))).code).toBe('ECONNREFUSED');
     await cable.mend();
-    await soon('a statement', () => one(sql));
+    const [both] = await Promise.all([Promise.all([one(sql), one(sql)]), one(sql)]);
+    expect(both).toEqual([true, true]);
     await database.sql`select pg_terminate_backend(pid) from pg_stat_activity where query = 'select pg_sleep(30)'`;
+  });
+
+  it('R11: recovers from any number of connections lost while statements are being written', async () => {
+    const sql = open(database.url, { poolMax: 3 });
+    const codes = new Set<string | undefined>();
+    for (let round = 0; round < 12; round++) {
+      const many = Array.from({ length: 12 }, (_, i) =>
+        failure(i % 2 === 0 ? one(sql) : sql.begin(async (tx) => (await tx`select ${i}::int`) && one(tx))),
+      );
+      await database.sql`
+        select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid()
+          and datname = current_database() and application_name = 'hexdispatch'`;
+      for (const error of await Promise.all(many)) codes.add(error.code);
+    }
+    expect([...codes]).not.toContain('CONNECT_TIMEOUT');
+    // All three connections are good for a statement, and at once.
+    await soon('all', async () => {
+      const many = Array.from({ length: 12 }, () => one(sql));
+      return (await Promise.all(many)).every(Boolean);
+    });
+    const [row] = await sql<{ padding: string | null }[]>`
+      select current_setting('hexdispatch.padding', true) as padding`;
+    expect(row!.padding).toBe(null);
+  });
+
+  it('fails what it cannot log in for, also where something takes the connection and ends it without a word', async () => {
+    const door = createServer((socket) => socket.end()).listen(0, '127.0.0.1');
+    await once(door, 'listening');
+    const sql = open(`postgres://me:pw@127.0.0.1:${(door.address() as AddressInfo).port}/db`);
+    expect((await failure(one(sql))).code).toBe('ECONNRESET');
+    door.close();
   });
 
   it('drops a link that swallows all bytes, with a statement in any of its stages', async () => {

@@ -1,4 +1,4 @@
-import { Cluster } from 'ioredis';
+import type { Cluster } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 
 import { createRedisBeats } from '../../src/bus/beats-redis.ts';

@@ -25,6 +25,7 @@ export class Servers {
   /** The user that PostgreSQL must run as; undefined: the one we are. */
   readonly user: RunAs | undefined;
   private readonly keepers = new Map<string, Keeper>();
+  private readonly started = new Map<string, StoreProcess>();
 
   /** To be called while the file is loaded: it registers a hook. */
   static async open(): Promise<Servers> {
@@ -57,6 +58,7 @@ export class Servers {
 
   /** Starts one process; it may not take connections yet. */
   async start(store: StoreProcess): Promise<void> {
+    this.started.set(store.name, store);
     this.keepers.set(store.name, await startKeeper(this.dir, { processes: [store], removeDir: false }));
   }
 
@@ -64,6 +66,13 @@ export class Servers {
     const pid = this.keepers.get(name)?.pids[name];
     if (pid === undefined) throw new Error(`${name} was not started`);
     process.kill(pid, signal);
+  }
+
+  /** Starts an ended process again, as it was started. */
+  async restart(name: string): Promise<void> {
+    const store = this.started.get(name);
+    if (store === undefined) throw new Error(`${name} was not started`);
+    await this.start(store);
   }
 
   /** Ends one process and waits for it; in good order, unless it was killed before. */

@@ -172,7 +172,7 @@ export class ChaosRun {
           ...{ PORT: String(port), AUTH_SECRET: this.secret, MARKET_FILE: marketFile, LOG_LEVEL: 'info' },
           DATABASE_URL: withPort(stores.databaseUrl, postgres.port),
           REDIS_URL: withPort(stores.redisUrl, redis.port),
-          PUBLIC_URL: `ws://127.0.0.1:${clients.port}`,
+          ADVERTISE_URL: `ws://127.0.0.1:${clients.port}`,
         },
         logFile: path.join(this.dir, `replica-${number}.log`),
         onDeath: (how) => this.mishaps.push(`replica ${number} ended by itself: ${how}`),

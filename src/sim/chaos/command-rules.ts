@@ -168,6 +168,7 @@ class CommandCheck {
     const kinds = EVENTS_OF[t] ?? [];
     if (kinds.length === 0) return;
     if (told === null) return report('lost', 'acknowledged without a trip');
+    if (t === 'accept') this.accepted(who, told, report);
     const { trip, events } = this.courses.of(told.tripId);
     const event = events[told.version - 1];
     if (trip === null || event === undefined || !kinds.includes(event.kind) || event.actorId !== who)
@@ -177,8 +178,15 @@ class CommandCheck {
       );
     if (t === 'request' && !ENDS.includes(trip.status))
       report('lost', `acknowledged, but its trip has not ended: ${trip.status}`);
-    if (t !== 'accept') return;
-    const key = `${told.tripId} ${told.version}`;
+  }
+
+  /** By the histories alone, whatever is stored: two drivers must not both be told that they have it. */
+  private accepted(
+    who: string,
+    { tripId, version }: TripTold,
+    report: (rule: Rule, detail: string) => void,
+  ): void {
+    const key = `${tripId} ${version}`;
     const other = this.acceptedBy.get(key);
     if (other !== undefined && other !== who) report('double_assigned', `${other} was told the same`);
     this.acceptedBy.set(key, who);

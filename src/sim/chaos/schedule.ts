@@ -81,6 +81,8 @@ const CHOICES: Readonly<Record<Exclude<FaultKind, 'kill'>, Choice>> = {
   postgres_restart: { weight: 1, forMs: [0, 0] },
   postgres_crash: { weight: 1, forMs: [0, 0] },
 };
+/** What does not fit just now gives way to something that does. */
+const CHOICES_MAX = 4;
 const KILL_DOWN_MS: readonly [number, number] = [1_000, 8_000];
 
 /**
@@ -113,7 +115,7 @@ class Planner {
         if (this.add('kill', killMs)) killMs += uniform(prng, KILL_EVERY_MS);
         else killMs += 500;
       } else {
-        this.add(this.choose(), otherMs);
+        for (let tries = 0; tries < CHOICES_MAX && !this.add(this.choose(), otherMs);) tries += 1;
         otherMs += uniform(prng, OTHERS_EVERY_MS);
       }
     }

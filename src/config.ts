@@ -123,6 +123,14 @@ const SETTINGS = {
   offlineMs: whole('OFFLINE_MS', 300_000, 2_000, 86_400_000, 'R8: a driver silent for so long goes off duty'),
   driversMax: whole('DRIVERS_MAX', 1_000_000, 1, 16_000_000, 'drivers on duty in this process'),
   connectionsMax: whole('CONNECTIONS_MAX', 60_000, 1, 1_000_000, 'open sockets'),
+  fixesPerSMax: whole(
+    'FIXES_PER_S_MAX',
+    20,
+    1,
+    1_000_000,
+    'GPS fixes a second of one connection, thirty times as many at once; those above are dropped',
+  ),
+  loadLateMs: whole('LOAD_LATE_MS', 150, 5, 10_000, 'an event loop so late makes the server full (wall ms)'),
   connectionsPerIpMax: whole('CONNECTIONS_PER_IP_MAX', 2_000, 1, 1_000_000, 'open sockets of one address'),
   trustForwardedFor: oneOf(
     'TRUST_FORWARDED_FOR',

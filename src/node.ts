@@ -5,7 +5,7 @@ import type { Config } from './config.ts';
 import type { Announcer } from './dispatch/announcer.ts';
 import { DEFAULT_ENGINE_LIMITS } from './dispatch/engine.ts';
 import { FrontDesk } from './dispatch/front-desk.ts';
-import { LoadMonitor } from './dispatch/load-level.ts';
+import { LOAD_LIMITS, LoadMonitor } from './dispatch/load-level.ts';
 import { ShelteredDesk } from './dispatch/sheltered-desk.ts';
 import { DEFAULT_GRID } from './domain/cell.ts';
 import type { IdSource, ReplicaId } from './domain/ids.ts';
@@ -119,6 +119,7 @@ class Node {
     });
     this.load = new LoadMonitor({
       ...{ wallClock, cpuMs, store: () => this.store.backlog },
+      limits: { ...LOAD_LIMITS, lateMs: config.loadLateMs },
       onChange: ({ level, pressure }, before) =>
         log.warn({ level, before, pressure }, 'the load has changed'),
     });
@@ -252,6 +253,7 @@ class Node {
       epochPrefix: randomToken(8),
       limits: {
         connectionsMax: config.connectionsMax,
+        fixes: { perS: config.fixesPerSMax, burstMax: 30 * config.fixesPerSMax },
         // A demo's sockets all come from one address.
         connectionsPerIpMax: config.demoClock === null ? config.connectionsPerIpMax : config.connectionsMax,
       },

@@ -1,6 +1,6 @@
 import postgres from 'postgres';
 
-import { createErrorLog } from './error-log.ts';
+import { createErrorLog } from './lib/error-log.ts';
 import type { Clock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
 import type { Prng } from './lib/prng.ts';

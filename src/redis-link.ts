@@ -2,7 +2,7 @@ import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis'
 import { isIP } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 
-import { createErrorLog } from './error-log.ts';
+import { createErrorLog } from './lib/error-log.ts';
 import type { Clock } from './lib/clock.ts';
 import type { Log } from './lib/log.ts';
 import type { Prng } from './lib/prng.ts';

@@ -1,6 +1,7 @@
 import type { DriverId, RiderId, TripId } from '../domain/ids.ts';
 import type { Place } from '../domain/place.ts';
 import { accepted, rejected, type Result } from '../domain/rejection.ts';
+import { createErrorLog } from '../lib/error-log.ts';
 import { OverloadedError } from '../store/group-commit.ts';
 import type { NearbyDriver, Snapshot, TripView } from '../protocol/messages.ts';
 import type { AckBody, ConnectPlace, Desk, DriverCommand, Member, Principal, RiderCommand } from './desk.ts';
@@ -15,9 +16,12 @@ import { riderSnapshot, snapshotOfDriver } from './snapshots.ts';
 /** The desk over an engine: authorises, runs, and turns a store out of reach into `unavailable`. */
 export class FrontDesk implements Desk {
   private readonly engine: Engine;
+  private readonly outOfReach: (error: unknown) => void;
 
   constructor(engine: Engine) {
     this.engine = engine;
+    const { log, clock } = engine;
+    this.outOfReach = createErrorLog({ log, clock, what: 'commands met a store out of reach' });
   }
 
   pings(driverId: DriverId, rows: Float64Array, count: number): void {
@@ -99,7 +103,7 @@ export class FrontDesk implements Desk {
     } catch (error) {
       if (error instanceof OverloadedError) return rejected('overloaded');
       if (!(error instanceof Error) || !('code' in error)) throw error;
-      this.engine.log.error({ err: error }, 'a command met a store out of reach');
+      this.outOfReach(error);
       return rejected('unavailable');
     }
   }

@@ -1,6 +1,7 @@
 import type { DriverId } from '../domain/ids.ts';
 import type { Result } from '../domain/rejection.ts';
 import { isFinal, type Trip } from '../domain/trip.ts';
+import { NeverSentError, OverloadedError } from '../store/group-commit.ts';
 import type { TripChange, TripCommand } from '../store/trip-store.ts';
 import { statusInput, type DispatchInput } from './dispatch-input.ts';
 import type { Doubt } from './doubts.ts';
@@ -39,7 +40,8 @@ export async function execute(
   try {
     return await engine.store.execute(command);
   } catch (error) {
-    engine.doubts.add(about);
+    const isCertain = error instanceof OverloadedError || error instanceof NeverSentError;
+    if (!isCertain) engine.doubts.add(about);
     throw error;
   }
 }

@@ -1,5 +1,5 @@
-import type { Clock } from './lib/clock.ts';
-import type { Log } from './lib/log.ts';
+import type { Clock } from './clock.ts';
+import type { Log } from './log.ts';
 
 /** A store that is out of reach fails hundreds of times a second; its log does not. */
 const LINE_EVERY_MS = 1_000;

@@ -185,6 +185,8 @@ function authSecretOf(config: Pick<Config, 'authSecret'>): string {
 
 /** SIGTERM, Ctrl-C, or the end of the process that started this one with a channel to it. */
 function untilToldToStop(): Promise<void> {
+  // It ended while this one was starting. Without a channel it is undefined.
+  if (process.connected === false) return Promise.resolve();
   return new Promise((resolve) => {
     const events = ['SIGTERM', 'SIGINT', 'disconnect'];
     const told = (): void => {

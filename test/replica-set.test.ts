@@ -146,6 +146,14 @@ describe('server --replicas', () => {
     while (pids.some(isAlive)) await new Promise((resolve) => setImmediate(resolve));
   });
 
+  it('leaves no replica behind when it is killed while they start', async () => {
+    const set = new ServerSet('--replicas', '2', '--port', '0');
+    const { pid } = await set.line((line) => Number(line['pid']) !== set.child.pid);
+    set.child.kill('SIGKILL');
+    await set.ended;
+    while (isAlive(Number(pid))) await new Promise((resolve) => setImmediate(resolve));
+  });
+
   it('says in a sentence why it cannot start, and leaves nothing: a replica’s port is taken', async () => {
     const port = await freePort();
     const stranger = createServer().listen(port + 2, '127.0.0.1');

@@ -41,6 +41,7 @@ export class PostgresSocket extends Duplex {
   #heardMs: number;
   #isAsking = false;
   #hasLogin = false;
+  #isFailing = false;
 
   constructor(options: PostgresSocketOptions) {
     super({ emitClose: false, decodeStrings: true });
@@ -49,7 +50,7 @@ export class PostgresSocket extends Duplex {
     this.#watch = options.clock.every(CHECK_EVERY_MS, () => void this.#check());
     options.dial().then(
       (inner) => this.#use(inner),
-      (error: Error) => this.destroy(error),
+      (error: Error) => this.#fail(error),
     );
   }
 
@@ -65,8 +66,8 @@ export class PostgresSocket extends Duplex {
     }
     this.#inner = inner;
     inner.on('data', (chunk: Buffer) => this.#hear(chunk));
-    inner.on('error', (error) => this.destroy(error));
-    inner.on('close', () => this.destroy(this.#cutOff()));
+    inner.on('error', (error) => this.#fail(error));
+    inner.on('close', () => this.#fail(this.#cutOff()));
     const waiting = this.#waiting;
     this.#waiting = null;
     if (waiting !== null) this.#send(inner, waiting.chunk, waiting.done);
@@ -85,7 +86,7 @@ export class PostgresSocket extends Duplex {
     this.#heardMs = this.#options.clock.nowMs();
     const { pass, fatal } = this.#frames.heard(chunk);
     for (const part of pass) if (!this.push(part)) this.#inner?.pause();
-    if (fatal !== null) this.destroy(fatal);
+    if (fatal !== null) this.#fail(fatal);
     else if (!this.#frames.owesAnswer) this.#options.onAnswer();
   }
 
@@ -114,14 +115,24 @@ export class PostgresSocket extends Duplex {
     done();
   }
 
+  /**
+   * A turn later: who was answered just before must have heard it first. A transaction whose BEGIN was answered would else
+   * not yet have asked to be told of the connection's end, and go on without it.
+   */
+  #fail(error: Error | undefined): void {
+    if (this.#isFailing) return;
+    this.#isFailing = true;
+    setImmediate(() => this.destroy(error));
+  }
+
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#watch.cancel();
     this.#inner?.destroy();
     this.#options.onClose(error);
     done(error);
-    // A turn later, as a transaction answers the error with a rollback, which must still find a socket: there is none after
-    // 'close'. And false, "without an error": then the library fails what was written meanwhile, that rollback too.
-    setImmediate(() => this.emit('close', false));
+    // In the same turn, so that no statement is written to it any more. And false, "without an error": then the library also
+    // fails what was written since the error, instead of taking the next connection's answers for its own.
+    process.nextTick(() => this.emit('close', false));
   }
 
   async #check(): Promise<void> {
@@ -134,6 +145,6 @@ export class PostgresSocket extends Duplex {
     // Asked again: this process may itself have stood still, and the answer have lain in the socket.
     if (!isDoubtful() || (isThere && silentMs() < this.#options.silentMsMax)) return;
     const lost = new Error(`PostgreSQL has been silent for ${Math.round(silentMs() / 1000)} s`);
-    this.destroy(Object.assign(lost, { code: 'ETIMEDOUT' }));
+    this.#fail(Object.assign(lost, { code: 'ETIMEDOUT' }));
   }
 }

@@ -7,7 +7,8 @@ type Begin = (...args: [Work] | [string, Work]) => Promise<unknown>;
  * Makes `sql.begin` safe against connections that are lost in a transaction. postgres 3.4.9 sends the rollback, and whatever
  * the transaction goes on to say, on the connection that is gone: by chance that ends the process or leaves the connection
  * waiting for ever for an answer to what was never sent. Here nothing more is said for a transaction whose connection is
- * lost; its promise rejects with the connection's error. Savepoints are not covered.
+ * lost; its promise rejects with the connection's error. Not covered: savepoints, and work that catches the connection's error
+ * and at once goes on in the transaction.
  */
 export function guardTransactions(sql: postgres.Sql): postgres.Sql {
   const plain = sql.begin.bind(sql) as unknown as Begin;

@@ -16,11 +16,11 @@ export interface ReplicaOptions {
 }
 
 /** A server that does not serve within this has failed to start. */
-const START_MS_MAX = 30_000;
+const START_MS_MAX = 20_000;
 const STOP_MS_MAX = 20_000;
 const RETRY_MS = 500;
 /** A start may fail while a store is away: it is tried again, as a supervisor would, but not for ever. */
-const STARTS_MAX = 12;
+const STARTS_MAX = 6;
 
 interface Life {
   readonly child: ChildProcess;

@@ -59,10 +59,25 @@ export function spreadOf(timesS: readonly number[]): Spread {
   return { samples: sorted.length, p50: at(0.5), p99: at(0.99), max: at(1), histogram };
 }
 
+/** One of the slowest samples, to look after. */
+interface SlowSample {
+  readonly measures: Sample['measures'];
+  readonly kind: FaultKind | null;
+  readonly replica: number | null;
+  readonly zone: string;
+  readonly fromMs: number;
+  readonly tookS: number;
+  /** When the rider's request was acknowledged, and when the offer was on a driver's screen, after `fromMs`. */
+  readonly acknowledgedS: number | null;
+  readonly toldS: number | null;
+  readonly tripId: string | null;
+  readonly excused: boolean;
+}
+
 export interface TakeoverReport {
-  /** After a kill, a stop or a cut from Redis longer than the lease, nothing else being wrong at the time. */
+  /** After a kill, a stop or a cut from Redis longer than the lease; see `excuses` for what else may not be wrong. */
   readonly takeoverS: Spread;
-  /** The same while something else was wrong as well, with a store or another replica. */
+  /** The same while something else was wrong that may have kept the next owner from serving. */
   readonly takeoverAmidOtherFaultsS: Spread;
   readonly takeoverByKind: Readonly<Record<string, Spread>>;
   /** After an orderly end. */
@@ -71,44 +86,77 @@ export interface TakeoverReport {
   readonly recoveryS: Spread;
   /** At the end, with all in order: what a probe takes anyway. */
   readonly undisturbedS: Spread;
+  readonly slowest: readonly SlowSample[];
 }
 
-/** Sums the samples up; `offeredMs` is what the database says of each trip's first offer. */
+/** `offeredMs` is what the database says of each trip's first offer, Unix ms. */
+type Offered = ReadonlyMap<string, number>;
+
+const SLOWEST = 12;
+/** A replica that has ended is on the roll for so long: it may be given zones that it cannot serve. */
+const LEASE_MS = 3_000;
+
+/** Sums the samples up. */
 export function takeoverReport(
   samples: readonly Sample[],
   faults: readonly FaultRecord[],
-  offeredMs: ReadonlyMap<string, number>,
+  offeredMs: Offered,
 ): TakeoverReport {
-  const timeS = (sample: Sample): number => timeOf(sample, offeredMs) / 1_000;
-  const spread = (chosen: readonly Sample[]): Spread => spreadOf(chosen.map(timeS));
+  const spread = (chosen: readonly Sample[]): Spread =>
+    spreadOf(chosen.map((sample) => timeOf(sample, offeredMs) / 1_000));
   const of = (measures: Sample['measures']) => samples.filter((sample) => sample.measures === measures);
+  const isExcused = (sample: Sample): boolean =>
+    faults.some((fault, index) => index !== sample.cause && excuses(fault, sample, offeredMs));
   const taken = of('taken_over');
-  const isClear = (sample: Sample): boolean =>
-    !faults.some(
-      (fault, index) => index !== sample.cause && overlaps(fault, sample, timeOf(sample, offeredMs)),
-    );
-  const clear = taken.filter(isClear);
-  const kindOf = ({ cause }: Sample): string => faults[cause]!.kind;
+  const clear = taken.filter((sample) => !isExcused(sample));
+  const kindOf = ({ cause }: Sample): FaultKind | null => faults[cause]?.kind ?? null;
+  const kinds = [...new Set(clear.map(kindOf))];
+  const slowest = [...samples].sort((a, b) => timeOf(b, offeredMs) - timeOf(a, offeredMs)).slice(0, SLOWEST);
   return {
     takeoverS: spread(clear),
-    takeoverAmidOtherFaultsS: spread(taken.filter((sample) => !isClear(sample))),
+    takeoverAmidOtherFaultsS: spread(taken.filter(isExcused)),
     takeoverByKind: Object.fromEntries(
-      [...new Set(clear.map(kindOf))].map((kind) => [
-        kind,
-        spread(clear.filter((sample) => kindOf(sample) === kind)),
-      ]),
+      kinds.map((kind) => [kind ?? '', spread(clear.filter((sample) => kindOf(sample) === kind))]),
     ),
     handoverS: spread(of('handed_over')),
     recoveryS: spread(of('recovered')),
     undisturbedS: spread(of('undisturbed')),
+    slowest: slowest.map((sample) => slowSample(sample, faults, offeredMs, isExcused(sample))),
   };
 }
 
-function timeOf({ fromMs, outcome }: Sample, offeredMs: ReadonlyMap<string, number>): number {
+function slowSample(
+  sample: Sample,
+  faults: readonly FaultRecord[],
+  offeredMs: Offered,
+  excused: boolean,
+): SlowSample {
+  const { measures, zone, fromMs, outcome, cause } = sample;
+  const after = (atMs: number | null): number | null => (atMs === null ? null : (atMs - fromMs) / 1_000);
+  return {
+    ...{ measures, zone, fromMs, excused, tripId: outcome.tripId },
+    ...{ kind: faults[cause]?.kind ?? null, replica: faults[cause]?.replica ?? null },
+    tookS: timeOf(sample, offeredMs) / 1_000,
+    acknowledgedS: after(outcome.acknowledgedMs),
+    toldS: after(outcome.toldMs),
+  };
+}
+
+function timeOf({ fromMs, outcome }: Sample, offeredMs: Offered): number {
   const offered = outcome.tripId === null ? undefined : offeredMs.get(outcome.tripId);
   return Math.max(0, Math.min(PROBE_MS_MAX, (offered ?? Infinity) - fromMs));
 }
 
-function overlaps(fault: FaultRecord, { fromMs }: Sample, tookMs: number): boolean {
-  return fault.fromMs < fromMs + tookMs && (fault.toMs ?? Infinity) > fromMs;
+/**
+ * Whether another fault may have kept the zone's next owner from serving it: a store that was away, another replica with a bad
+ * way to a store or stopped, or another replica that ended just before or meanwhile. One that has been dead for longer, or has
+ * bad lines to its clients, is no excuse.
+ */
+function excuses({ kind, ...fault }: FaultRecord, sample: Sample, offeredMs: Offered): boolean {
+  const { fromMs } = sample;
+  const servedMs = fromMs + timeOf(sample, offeredMs);
+  const isOver = (fault.toMs ?? Infinity) <= fromMs || fault.fromMs >= servedMs;
+  if (kind === 'clients_cut' || kind === 'clients_slow') return false;
+  if (kind === 'kill' || kind === 'drain') return !isOver && fault.fromMs > fromMs - LEASE_MS;
+  return !isOver;
 }

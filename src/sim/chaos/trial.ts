@@ -37,6 +37,8 @@ export class Trial {
   readonly samples: Sample[] = [];
   private readonly options: TrialOptions;
   private readonly probed = new Map<number, Pick<Sample, 'fromMs' | 'measures' | 'cause'>>();
+  /** The end of what is happening to each replica. */
+  private readonly underway = new Map<number, Promise<void>>();
   private causes = 0;
   private asks = 0;
 
@@ -47,8 +49,16 @@ export class Trial {
     });
   }
 
-  /** From its begin to its end. */
-  async perform(fault: Fault): Promise<void> {
+  /** From its begin to its end. On a slow machine it waits for the last one of the same replica to be over. */
+  perform(fault: Fault): Promise<void> {
+    if (fault.replica === null) return this.begin(fault);
+    const before = this.underway.get(fault.replica) ?? Promise.resolve();
+    const done = before.then(() => this.begin(fault));
+    this.underway.set(fault.replica, done);
+    return done;
+  }
+
+  private async begin(fault: Fault): Promise<void> {
     const { clock, print, box, zones } = this.options;
     const takesOver = fault.kind === 'kill' || (DEPOSES.includes(fault.kind) && fault.forMs > LEASE_MS);
     const asksZones = takesOver || fault.kind === 'drain';

@@ -6,6 +6,7 @@ import type { FlushPlan } from '../geo/driver-mirror.ts';
 import { encodePlaces } from '../geo/place-frame.ts';
 import type { RemoteDrivers } from '../geo/remote-drivers.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
+import { ToldPlaces } from './told-places.ts';
 import { zoneTopic } from './topics.ts';
 
 /** Zones published because somebody asked for them; more are not taken in, and come with the drivers' next pings. */
@@ -45,6 +46,7 @@ export class PlaceFeed {
   private readonly head: Uint8Array;
   private watched: ReadonlySet<Zone> = new Set();
   private readonly asked = new Map<Zone, number>();
+  private readonly told: ToldPlaces;
   /** Not watched any more, its drivers not forgotten yet. */
   private readonly forgetting = new Set<Zone>();
   private forgetTimer: Timer | null = null;
@@ -52,6 +54,7 @@ export class PlaceFeed {
   constructor(options: PlaceFeedOptions) {
     this.options = options;
     this.head = headOf(options.self);
+    this.told = new ToldPlaces(options.index);
   }
 
   /** The zones to listen to from now on; of those that were not listened to before, `listening` tells once that is sure. */
@@ -81,17 +84,20 @@ export class PlaceFeed {
     });
   }
 
-  /** What the mirror is just writing: each zone's part that somebody else watches goes out. Call it with every plan, at once. */
+  /** What the mirror is just writing: of each zone that somebody else watches, what is news to them goes out. Call it with every plan, at once. */
   flushed(plan: FlushPlan, nowMs: number): void {
     const { bus, clock, index, isWatchedElsewhere, remote } = this.options;
     for (const [zone, untilMs] of this.asked) if (untilMs <= clock.nowMs()) this.asked.delete(zone);
-    for (const part of plan.values()) {
-      if (!isWatchedElsewhere(part.zone) && !this.asked.has(part.zone)) continue;
-      const frame = encodePlaces(index, part, nowMs);
+    for (const { zone, removals, slots } of plan.values()) {
+      const isAsked = this.asked.has(zone);
+      if (!isAsked && !isWatchedElsewhere(zone)) continue;
+      const told = this.told.take(zone, slots, nowMs, isAsked);
+      if (told.length + removals.length === 0) continue;
+      const frame = encodePlaces(index, { removals, slots: told }, nowMs);
       const bytes = Buffer.allocUnsafe(this.head.length + frame.length);
       bytes.set(this.head);
       bytes.set(frame, this.head.length);
-      bus.publish(zoneTopic(part.zone), bytes);
+      bus.publish(zoneTopic(zone), bytes);
       this.counts.frames++;
       this.counts.bytes += bytes.length;
     }

@@ -33,6 +33,37 @@ describe('drivers’ places', () => {
     expect(knows(b, d1)).toBe(false);
   });
 
+  it('of a driver who hardly moves are told again within seconds, not with each flush; of one who moves or changes status at once', async () => {
+    const { fleet, a, b } = await two();
+    const at = placeOwnedBy(b);
+    const north = (m: number) => ({ lat: at.lat + m / 111_195, lng: at.lng });
+    const d1 = place(a, 'd1', at);
+    const here = a.index.slotOf(d1);
+    const drive = (m: number): void => {
+      a.index.columns.atMs[here] = a.clock.nowMs();
+      a.index.place(here, north(m).lat, at.lng);
+    };
+    await fleet.run(3_500);
+    const seen = () => b.index.placeOf(b.index.slotOf(d1));
+    // From here on the status is an old one.
+    drive(30);
+    await fleet.run(300);
+    expect(seen()).toEqual(north(30));
+    const before = a.cluster.status.places.frames;
+    drive(40);
+    await fleet.run(1_000);
+    expect(seen()).toEqual(north(30));
+    expect(a.cluster.status.places.frames).toBe(before);
+    await fleet.run(3_000);
+    a.index.touch(here);
+    await fleet.run(300);
+    expect(seen()).toEqual(north(40));
+    const told = a.cluster.status.places.frames;
+    a.index.setStatus(here, 'on_trip', a.clock.nowMs());
+    await fleet.run(300);
+    expect(a.cluster.status.places.frames).toBeGreaterThan(told);
+  });
+
   it('are not published where nobody else watches', async () => {
     const { fleet, a, b } = await two();
     const d1 = place(a, 'd1', PARIS);

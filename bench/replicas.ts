@@ -20,6 +20,9 @@ import { runTrial, type Trial } from './replicas/trial.ts';
  * The figure of issue 3 is the ratio of the whole CPU time per ping, with all that goes on beside the pings (beats, ticks, timers). That
  * part does not grow with the load: it is also shown by itself, as CPU per second of servers without a client. Random routing is
  * the worst case: two thirds of all drivers are with another replica than their zone's owner.
+ *
+ * On a busy machine the ratio comes out too high: three processes are put off and find cold caches more often than one, and where a
+ * server is put off so long that it sheds pings the trial fails. Run it on a quiet one; the drivers need half a core.
  */
 const { values: given } = parseArgs({
   options: {

@@ -20,6 +20,8 @@ export interface CityRunOptions extends DemoCity {
   readonly runTag: string;
   readonly noShowMs: number;
   readonly pingStretch: () => number;
+  /** Base URLs of servers that do equally well; none: the lines know their way. */
+  readonly servers?: readonly string[];
   /** Opens lines; the account's token is the caller's business. */
   readonly openLine: (
     role: 'driver' | 'rider',
@@ -179,11 +181,11 @@ export class CityRun implements DriverWatch {
   }
 
   private openRide(ride: CityRide): void {
-    const { clock, habits, runTag, openLine } = this.options;
+    const { clock, habits, runTag, openLine, servers = [] } = this.options;
     const riderId = `${runTag}.${ride.rideId}`;
     const rider = new RiderApp(
       { ride, riderId, prng: this.riderPrng.fork(), line: (events) => openLine('rider', riderId, events) },
-      { clock, habits, runTag, watch: this.book, counts: this.counts.rider },
+      { clock, habits, runTag, servers, watch: this.book, counts: this.counts.rider },
     );
     const untilMs = this.cityTime.untilMs(ride.requestedMs, clock.nowMs());
     if (rider.wantsQuote) rider.start(untilMs);
@@ -196,7 +198,7 @@ export class CityRun implements DriverWatch {
   }
 
   private driverSurroundings(): DriverSurroundings {
-    const { clock, city, habits, runTag, noShowMs, pingStretch } = this.options;
+    const { clock, city, habits, runTag, noShowMs, pingStretch, servers = [] } = this.options;
     return {
       clock,
       cityTime: this.cityTime,
@@ -211,6 +213,7 @@ export class CityRun implements DriverWatch {
       watch: this,
       counts: this.counts.driver,
       runTag,
+      servers,
     };
   }
 

@@ -22,7 +22,7 @@ import { runTrial, type Trial } from './replicas/trial.ts';
  * the worst case: two thirds of all drivers are with another replica than their zone's owner.
  *
  * On a busy machine the ratio comes out too high: three processes are put off and find cold caches more often than one, and where a
- * server is put off so long that it sheds pings the trial fails. Run it on a quiet one; the drivers need half a core.
+ * server is put off so long that it sheds pings the trial fails. Run it on a quiet one.
  */
 const { values: given } = parseArgs({
   options: {

@@ -2,18 +2,17 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'n
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
-import postgres from 'postgres';
 import { ConfigError, configHelp, readConfig, type Config } from './config.ts';
 import { issueToken, type Role } from './gateway/auth.ts';
 import { AssertionError } from './lib/assert.ts';
 import { createWallClock, type Clock } from './lib/clock.ts';
 import { randomToken } from './lib/entropy.ts';
-import type { Log } from './lib/log.ts';
+import { SILENT_LOG } from './lib/log.ts';
 import { createPrng } from './lib/prng.ts';
 import { DEFAULT_MARKET, readMarket } from './market-file.ts';
 import type { Market } from './domain/market.ts';
 import { type NodeOptions, startNode } from './node.ts';
-import { openPostgres } from './postgres-pool.ts';
+import { withPatientPool } from './node-stores.ts';
 import { openStores, startPrivateStores } from './private-stores.ts';
 import { type RunningReplicaSet, startReplicaSet } from './replica-set.ts';
 import { checkContract, writeContract } from './protocol/contract.ts';
@@ -74,7 +73,7 @@ async function runServer(args: string[]): Promise<number> {
 /** The same server as several processes: the stores are opened and migrated here, once. */
 async function startReplicas(options: NodeOptions, args: readonly string[]): Promise<RunningReplicaSet> {
   const { config, log, databaseUrl, redisUrl, authSecret } = options;
-  const { applied } = await migrateAt(databaseUrl, config, log);
+  const { applied } = await withPatientPool({ databaseUrl, config, log }, migrate);
   if (applied.length > 0) log.info({ applied }, 'database migrated');
   return startReplicaSet({
     ...{ host: config.host, port: config.port, replicas: config.replicas, log },
@@ -87,18 +86,6 @@ async function startReplicas(options: NodeOptions, args: readonly string[]): Pro
   });
 }
 
-async function migrateAt(databaseUrl: string, config: Config, log: Log): Promise<{ applied: string[] }> {
-  const clock = createWallClock();
-  const prng = createPrng(BigInt(`0x${randomToken(8)}`));
-  const pool = { poolMax: 1, log, prng, clock, caFile: config.databaseCaFile, isPatient: true };
-  const sql = openPostgres(databaseUrl, pool);
-  try {
-    return await migrate(sql);
-  } finally {
-    await sql.end({ timeout: 5 });
-  }
-}
-
 /** Something around the program is not as it must be: told in one sentence. */
 class StartError extends Error {
   override readonly name = 'StartError';
@@ -109,6 +96,7 @@ async function starting<T>(what: string, work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (cause) {
+    if (cause instanceof ConfigError) throw cause;
     const isBug = !(cause instanceof Error) || cause instanceof TypeError || cause instanceof AssertionError;
     if (isBug) throw cause;
     throw new StartError(`Cannot start ${what}: ${cause.message}.`, { cause });
@@ -163,12 +151,8 @@ function untilInterrupted(stop: () => void): () => void {
 }
 
 async function auditDatabase(databaseUrl: string): Promise<AuditReport> {
-  const sql = postgres(databaseUrl, { max: 2, onnotice: () => undefined });
-  try {
-    return await auditTrips(sql);
-  } finally {
-    await sql.end({ timeout: 5 });
-  }
+  const config = readConfig(process.env, []);
+  return withPatientPool({ databaseUrl, config, log: SILENT_LOG }, auditTrips);
 }
 
 /** The operator's, or one made for this checkout, readable by its user alone. */
@@ -202,11 +186,8 @@ async function runMigrate(args: string[]): Promise<number> {
   const config = readConfig(process.env, args);
   if (config.databaseUrl === null)
     throw new ConfigError('migrate needs DATABASE_URL; a private database is migrated by the server itself.');
-  const { applied } = await migrateAt(
-    config.databaseUrl,
-    config,
-    pino({ level: config.logLevel }, pino.destination(2)),
-  );
+  const log = pino({ level: config.logLevel }, pino.destination(2));
+  const { applied } = await withPatientPool({ databaseUrl: config.databaseUrl, config, log }, migrate);
   console.log(applied.length === 0 ? 'up to date' : `applied ${applied.join(', ')}`);
   return 0;
 }

@@ -1,8 +1,9 @@
 import type postgres from 'postgres';
 import type { Config } from './config.ts';
-import type { Clock } from './lib/clock.ts';
+import { createWallClock, type Clock } from './lib/clock.ts';
+import { randomToken } from './lib/entropy.ts';
 import type { Log } from './lib/log.ts';
-import type { Prng } from './lib/prng.ts';
+import { createPrng, type Prng } from './lib/prng.ts';
 import { openPostgres } from './postgres-pool.ts';
 import { openRedisLink, type RedisLink } from './redis-link.ts';
 
@@ -25,6 +26,22 @@ export interface NodeStores {
 }
 
 const END_S_MAX = 5;
+
+/** Runs `work` on a pool of its own whose statements may take as long as they need: migrations and audits do. */
+export async function withPatientPool<T>(
+  { config, databaseUrl, log }: Pick<NodeStoresOptions, 'config' | 'databaseUrl' | 'log'>,
+  work: (sql: postgres.Sql) => Promise<T>,
+): Promise<T> {
+  const sql = openPostgres(databaseUrl, {
+    ...{ poolMax: 2, log, clock: createWallClock(), caFile: config.databaseCaFile, isPatient: true },
+    prng: createPrng(BigInt(`0x${randomToken(8)}`)),
+  });
+  try {
+    return await work(sql);
+  } finally {
+    await sql.end({ timeout: END_S_MAX });
+  }
+}
 
 /** Connections are made in the background; wrong URLs throw a ConfigError. */
 export function openNodeStores(options: NodeStoresOptions): NodeStores {

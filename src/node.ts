@@ -22,7 +22,7 @@ import { withDeadline } from './lib/deadline.ts';
 import { randomPin, randomToken, randomUuidV7 } from './lib/entropy.ts';
 import type { Log } from './lib/log.ts';
 import { createPrng, type Prng } from './lib/prng.ts';
-import { openNodeStores, type NodeStores } from './node-stores.ts';
+import { openNodeStores, withPatientPool, type NodeStores } from './node-stores.ts';
 import { contractFiles } from './protocol/contract.ts';
 import { createRedisKeys } from './protocol/redis-keys.ts';
 import { createReplica, type Replica } from './replica.ts';
@@ -63,7 +63,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const prng = createPrng(BigInt(`0x${randomToken(8)}`));
   const stores = openNodeStores({ ...options, prng, wallClock });
   try {
-    const { applied } = await migrate(stores.sql);
+    const { applied } = await withPatientPool(options, migrate);
     if (applied.length > 0) log.info({ applied }, 'database migrated');
     await ensurePartitions(stores.sql, clock.nowMs());
     if (!(await stores.redis.untilReady(REDIS_READY_MS_MAX))) throw new Error('Redis is out of reach');
@@ -108,7 +108,7 @@ class Node {
     });
     const { commands, isSharded } = stores.redis;
     const subscriber = stores.redis.subscriber();
-    this.bus = createRedisBus({ commands, subscriber, isSharded, clock: wallClock, log });
+    this.bus = createRedisBus({ commands, subscriber, isSharded, keys: this.keys, clock: wallClock, log });
     this.claims = new CountedClaims(createRedisClaims({ redis: commands, keys: this.keys }));
     this.replica = this.createReplica();
     const { engine, cluster } = this.replica;

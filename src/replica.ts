@@ -5,6 +5,7 @@ import type { ClusterTiming } from './cluster/timing.ts';
 import { createZoneMap } from './cluster/zone-map.ts';
 import { createEngine, type EngineOptions } from './dispatch/create-engine.ts';
 import type { Engine } from './dispatch/engine.ts';
+import { NEARBY_RADIUS_M } from './dispatch/nearby.ts';
 import { EnginePeerDesk, seen } from './dispatch/peer-desk.ts';
 import { Upkeep } from './dispatch/upkeep.ts';
 import type { GridSpec } from './domain/cell.ts';
@@ -62,7 +63,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     zoneMap: createZoneMap({
       grid,
       bounds: markets.map((market) => market.bounds),
-      searchRadiusMMax: Math.max(...markets.map((market) => market.match.radiusMMax)),
+      searchRadiusMMax: Math.max(NEARBY_RADIUS_M, ...markets.map((market) => market.match.radiusMMax)),
     }),
   });
   const ingest = createIngest({ index, limits: DEFAULT_PING_LIMITS });

@@ -3,6 +3,7 @@ import type { Cluster, Redis } from 'ioredis';
 import { assert } from '../lib/assert.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
+import type { RedisKeys } from '../protocol/redis-keys.ts';
 import type { Bus, BusCounts } from './bus.ts';
 import type { Line } from './line.ts';
 import { RedisClusterLine } from './line-cluster-redis.ts';
@@ -24,16 +25,18 @@ export interface RedisBusOptions {
   readonly subscriber: Redis | Cluster;
   /** Sharded pub/sub (Redis 7): a must on a Cluster; a single server has it too. The same on all replicas. */
   readonly isSharded: boolean;
+  /** Of this deployment: others on the same Redis have other channels. */
+  readonly keys: Pick<RedisKeys, 'channel'>;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 /**
- * Redis pub/sub. Every topic carries a hash tag (redis-keys.ts). What is published while the connection is down is lost; what was under
+ * Redis pub/sub, a channel a topic (redis-keys.ts). What is published while the connection is down is lost; what was under
  * way when it was lost may be repeated. A connection that is dead without a word is found within some seconds.
  */
 export function createRedisBus(options: RedisBusOptions): Bus {
-  const { commands, isSharded } = options;
+  const { commands, isSharded, keys } = options;
   const counts: BusCounts = { sent: 0, sentBytes: 0, heard: 0, heardBytes: 0, lost: 0 };
   const listening = new Listening({ ...options, line: lineOf(options) });
   let unansweredBytes = 0;
@@ -51,8 +54,8 @@ export function createRedisBus(options: RedisBusOptions): Bus {
       unansweredBytes += costBytes;
       const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       const sent: Promise<unknown> = isSharded
-        ? commands.spublish(topic, buffer)
-        : commands.publish(topic, buffer);
+        ? commands.spublish(keys.channel(topic), buffer)
+        : commands.publish(keys.channel(topic), buffer);
       sent.then(
         () => (unansweredBytes -= costBytes),
         () => {
@@ -62,13 +65,13 @@ export function createRedisBus(options: RedisBusOptions): Bus {
       );
     },
     listen(topic, heard) {
-      return listening.listen(topic, (bytes) => {
+      return listening.listen(keys.channel(topic), (bytes) => {
         counts.heard += 1;
         counts.heardBytes += bytes.length;
         heard(bytes);
       });
     },
-    unlisten: (topic) => listening.unlisten(topic),
+    unlisten: (topic) => listening.unlisten(keys.channel(topic)),
     onGap: (gap) => listening.onGap(gap),
     close() {
       isClosed = true;

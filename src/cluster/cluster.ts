@@ -236,7 +236,7 @@ export class Cluster implements Peers {
     if (membership.mayMatch) return null;
     if (membership.isLeaving || this.isClosed) return 'is leaving the other replicas';
     if (!membership.isIn) return 'has not joined the other replicas yet';
-    return `its beat has not been answered for ${Math.round(membership.leaseAgeMs / 1000)} s`;
+    return `has had no answer to its beat for ${Math.round(membership.leaseAgeMs / 1000)} s`;
   }
 
   private createMembership(): Membership {

@@ -9,7 +9,8 @@ import type { NearbyDriver } from '../protocol/messages.ts';
 import { marketOf, type Engine } from './engine.ts';
 
 const NEARBY_MAX = 50;
-const NEARBY_RADIUS_M = 5_000;
+/** How far anybody is shown drivers. */
+export const NEARBY_RADIUS_M = 5_000;
 const AVAILABLE = 1 << statusCode('available');
 
 /** One searcher and buffer per index, warm between calls. */

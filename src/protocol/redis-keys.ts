@@ -1,5 +1,5 @@
 import { cellName, type Zone } from '../domain/cell.ts';
-import type { DriverId, ReplicaId } from '../domain/ids.ts';
+import type { DriverId } from '../domain/ids.ts';
 
 /**
  * Every key name in Redis. All that is in Redis can be made again (R12), so every key expires. Braces are hash tags: keys
@@ -14,12 +14,8 @@ export interface RedisKeys {
   claim(driverId: DriverId): string;
   /** Who is alive: three keys in one slot, see BeatKeys. */
   beats(): BeatKeys;
-  /** Channel: what every replica is told. */
-  topicNews(): string;
-  /** Channel: what this replica is told and asked. */
-  topicReplica(replicaId: ReplicaId): string;
-  /** Channel: the drivers of a zone, for who watches it. Topics have hash tags too: sharded pub/sub spreads them by these. */
-  topicZone(zone: Zone): string;
+  /** Pub/sub channel of a topic of the bus; a hash tag each, so that sharded pub/sub spreads them over a cluster. */
+  channel(topic: string): string;
 }
 
 /** All three expire BEATS_TTL_MS after the last beat of any replica. */
@@ -48,8 +44,6 @@ export function createRedisKeys(prefix = 'hd'): RedisKeys {
       infos: `${prefix}:{beats}:infos`,
       epoch: `${prefix}:{beats}:epoch`,
     }),
-    topicNews: () => `${prefix}:{news}`,
-    topicReplica: (replicaId) => `${prefix}:replica:{${replicaId}}`,
-    topicZone: (zone) => `${prefix}:zone:{${cellName(zone)}}`,
+    channel: (topic) => `${prefix}:{${topic}}`,
   };
 }

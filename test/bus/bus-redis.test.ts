@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import { createRedisBus } from '../../src/bus/bus-redis.ts';
 import { createWallClock, idleLoop } from '../../src/lib/clock.ts';
 import { SILENT_LOG } from '../../src/lib/log.ts';
+import { createRedisKeys } from '../../src/protocol/redis-keys.ts';
 import { VirtualClock } from '../../src/sim/virtual/virtual-clock.ts';
 import { Cable } from '../integration/cable.ts';
 import { freshRedis } from '../stores.ts';
@@ -15,6 +16,7 @@ const { url } = await freshRedis();
 const admin = new Redis(url);
 afterAll(() => admin.quit());
 
+const keys = createRedisKeys('bus');
 const soon = { timeout: 10_000, interval: 5 };
 
 function open(to: string, autoResubscribe = false): Redis {
@@ -42,7 +44,7 @@ async function connect(options: { isSharded: boolean; to?: string; clock?: Virtu
   const { isSharded, to = url } = options;
   const [commands, subscriber] = [open(to), open(to)];
   const clock = options.clock ?? createWallClock();
-  const bus = createRedisBus({ commands, subscriber, isSharded, clock, log: SILENT_LOG });
+  const bus = createRedisBus({ commands, subscriber, isSharded, keys, clock, log: SILENT_LOG });
   await Promise.all([ready(commands), ready(subscriber)]);
   const end = async (): Promise<void> => {
     bus.close();
@@ -91,7 +93,7 @@ describe.each([false, true])('the bus in Redis (sharded: %s)', (isSharded) => {
 
   it('waits for a connection that is being made', async () => {
     const [commands, subscriber] = [open(url), open(url)];
-    const options = { commands, subscriber, isSharded, log: SILENT_LOG };
+    const options = { commands, subscriber, isSharded, keys, log: SILENT_LOG };
     const bus = createRedisBus({ ...options, clock: createWallClock() });
     let gaps = 0;
     bus.onGap(() => (gaps += 1));
@@ -105,7 +107,7 @@ describe.each([false, true])('the bus in Redis (sharded: %s)', (isSharded) => {
     const cable = await Cable.lay(url);
     await cable.cut();
     const [commands, subscriber] = [open(cable.url), open(cable.url)];
-    const options = { commands, subscriber, isSharded, log: SILENT_LOG };
+    const options = { commands, subscriber, isSharded, keys, log: SILENT_LOG };
     const bus = createRedisBus({ ...options, clock: createWallClock() });
     let gaps = 0;
     bus.onGap(() => (gaps += 1));
@@ -127,7 +129,7 @@ describe.each([false, true])('the bus in Redis (sharded: %s)', (isSharded) => {
     const { bus, end } = await connect({ isSharded, to: address.href });
     let gaps = 0;
     bus.onGap(() => (gaps += 1));
-    await expect(bus.listen('secret:{1}', () => undefined)).rejects.toThrow('could not listen to secret:{1}');
+    await expect(bus.listen('secret:{1}', () => undefined)).rejects.toThrow('could not listen to bus:{secret:{1}}');
     await admin.acl('SETUSER', user, 'allchannels');
     await vi.waitFor(() => expect(gaps).toBe(1), soon);
     await end();
@@ -140,8 +142,8 @@ describe.each([false, true])('the bus in Redis (sharded: %s)', (isSharded) => {
     await bus.listen('kept:{1}', () => undefined);
     await first;
     const channels = (): Promise<unknown> =>
-      admin.call('PUBSUB', isSharded ? 'SHARDCHANNELS' : 'CHANNELS', '*:{1}');
-    await vi.waitFor(async () => expect(await channels()).toEqual(['kept:{1}']), soon);
+      admin.call('PUBSUB', isSharded ? 'SHARDCHANNELS' : 'CHANNELS', 'bus:*');
+    await vi.waitFor(async () => expect(await channels()).toEqual(['bus:{kept:{1}}']), soon);
     await end();
   });
 });
@@ -230,7 +232,9 @@ describe('the bus in a Redis that hangs', () => {
 
 it('the bus takes no connection that would subscribe by itself', async () => {
   const [commands, subscriber] = [open(url), open(url, true)];
-  const options = { commands, subscriber, isSharded: false, clock: createWallClock(), log: SILENT_LOG };
+  const options = {
+    ...{ commands, subscriber, isSharded: false, keys, clock: createWallClock(), log: SILENT_LOG },
+  };
   expect(() => createRedisBus(options)).toThrow('autoResubscribe: false');
   await Promise.all([ready(commands), ready(subscriber)]);
   await ended(commands, subscriber);

@@ -5,6 +5,7 @@ import type { Bus } from '../../src/bus/bus.ts';
 import { createWallClock } from '../../src/lib/clock.ts';
 import { SILENT_LOG, type Log } from '../../src/lib/log.ts';
 import { createPrng } from '../../src/lib/prng.ts';
+import { createRedisKeys } from '../../src/protocol/redis-keys.ts';
 import { openRedisLink, type RedisLink } from '../../src/redis-link.ts';
 import { soon } from './servers.ts';
 
@@ -38,7 +39,10 @@ export function openLink(url: string, caFile?: string): RedisLink {
 /** The bus that replicas have, on a link. */
 export function busOn(link: RedisLink): Bus {
   const { commands, isSharded } = link;
-  const bus = createRedisBus({ commands, subscriber: link.subscriber(), isSharded, clock, log: SILENT_LOG });
+  const bus = createRedisBus({
+    ...{ commands, subscriber: link.subscriber(), isSharded, clock, log: SILENT_LOG },
+    keys: createRedisKeys(),
+  });
   ends.unshift(() => bus.close());
   return bus;
 }

@@ -55,6 +55,9 @@ const PARTITIONS_MS = 3_600_000;
 const REDIS_READY_MS_MAX = 5_000;
 /** A probe that hangs is a no. */
 const PROBE_MS_MAX = 1_000;
+const PROBE_EVERY_MS = 1_000;
+/** Out of reach for so long, the database is another replica's to use: a restart takes less. */
+const DATABASE_LOST_MS = 3_000;
 
 /** Puts a server together and starts it; rejects, with nothing left open, when a store is out of reach. */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
@@ -93,6 +96,8 @@ class Node {
   private readonly rest: RestServer;
   private readonly gateway: Gateway;
   private address: string | null = null;
+  /** When the database last answered; wall ms. */
+  private databaseMs: number;
 
   constructor(options: NodeOptions, stores: NodeStores, wallClock: Clock, prng: Prng) {
     const { config, log } = options;
@@ -100,6 +105,7 @@ class Node {
     this.stores = stores;
     this.wallClock = wallClock;
     this.prng = prng;
+    this.databaseMs = wallClock.nowMs();
     this.keys = createRedisKeys(config.redisPrefix);
     this.store = new PostgresTripStore({
       ...{ sql: stores.sql, readSql: stores.readSql, clock: wallClock, prng, budget: this.budget },
@@ -209,6 +215,7 @@ class Node {
         ...{ redis: this.stores.redis.commands, keys, replicaId, clock: wallClock },
         leaseMs: CLUSTER_TIMING.leaseMs,
       }),
+      canStore: () => wallClock.nowMs() - this.databaseMs < DATABASE_LOST_MS,
       url: () => this.address,
       limits: { ...DEFAULT_ENGINE_LIMITS, staleMs: config.staleMs, offlineMs: config.offlineMs },
       announcer: {
@@ -295,7 +302,10 @@ class Node {
   private isDatabaseReachable(): Promise<boolean> {
     const { log } = this.options;
     const asked = this.stores.sql`SELECT 1`.then(
-      () => true,
+      () => {
+        this.databaseMs = this.wallClock.nowMs();
+        return true;
+      },
       (error: unknown) => {
         log.warn({ err: error }, 'PostgreSQL does not answer');
         return false;
@@ -310,6 +320,7 @@ class Node {
     const timers = [
       // Positions go out by the wall's clock: a demo that runs faster must not ask more of Redis.
       this.wallClock.every(config.geoFlushMs, () => void this.mirror.flush(clock.nowMs())),
+      this.wallClock.every(PROBE_EVERY_MS, () => void this.isDatabaseReachable()),
       clock.every(PARTITIONS_MS, () => {
         ensurePartitions(this.stores.sql, clock.nowMs()).catch((error: unknown) =>
           log.warn({ err: error }, 'partitions could not be made; rows go to the default one'),

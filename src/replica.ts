@@ -26,6 +26,8 @@ export interface ReplicaOptions extends Omit<EngineOptions, 'index' | 'ingest' |
   readonly prng: Prng;
   readonly bus: Bus;
   readonly beats: Beats;
+  /** Whether the database is in reach; asked with each beat. */
+  readonly canStore: () => boolean;
   /** Where clients reach this replica itself, or null; read with each beat. */
   readonly url: () => string | null;
   readonly timing?: ClusterTiming;
@@ -60,6 +62,7 @@ export function createReplica(options: ReplicaOptions): Replica {
     ...{ replicaId, clock: wallClock, engineClock: clock, prng, log, bus, beats, index, remote },
     ...(options.timing === undefined ? {} : { timing: options.timing }),
     url: options.url,
+    canStore: options.canStore,
     zoneMap: createZoneMap({
       grid,
       bounds: markets.map((market) => market.bounds),

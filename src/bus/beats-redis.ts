@@ -128,6 +128,7 @@ function readInfo(text: unknown): BeatInfo {
     url: typeof said.url === 'string' ? said.url : null,
     newsSeq: count(said.newsSeq),
     openRequests: count(said.openRequests),
+    canStore: said.canStore !== false,
   };
 }
 

@@ -8,6 +8,8 @@ export interface BeatInfo {
   readonly newsSeq: number;
   /** Requests that wait in its zones. */
   readonly openRequests: number;
+  /** Whether it reaches the database: one that does not can match nothing, and others own its zones while they can. */
+  readonly canStore: boolean;
 }
 
 export interface Beaten {

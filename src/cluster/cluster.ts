@@ -28,6 +28,8 @@ import { createWatch, type Watch, type ZoneMap } from './zone-map.ts';
 
 export interface ClusterOptions {
   readonly replicaId: ReplicaId;
+  /** Whether the database is in reach; asked with each beat. */
+  readonly canStore: () => boolean;
   /** Where clients reach this replica itself, or null; asked with each beat. */
   readonly url: () => string | null;
   /** As fast as the store's clock, which counts the leases: the wall's, also where the city's time goes faster. */
@@ -140,7 +142,7 @@ export class Cluster implements Peers {
     this.membership.standDown();
     this.tellLeaving();
     this.leavingTimer = this.clock.every(this.timing.beatMs, () => this.tellLeaving());
-    this.follow({ joined: [], leaving: [this.self], gone: [] });
+    this.follow({ joined: [], leaving: [this.self], gone: [], isReshared: true });
     await this.membership.leave();
   }
 
@@ -211,7 +213,7 @@ export class Cluster implements Peers {
   }
 
   get isFirst(): boolean {
-    return this.mayMatch() && this.membership.members[0] === this.self;
+    return this.mayMatch() && this.membership.owners[0] === this.self;
   }
 
   get status(): ClusterStatus {
@@ -240,7 +242,7 @@ export class Cluster implements Peers {
   }
 
   private createMembership(): Membership {
-    const { replicaId: self, beats, clock, prng, log, url } = this.options;
+    const { replicaId: self, beats, clock, prng, log, url, canStore } = this.options;
     return new Membership({
       self,
       beats,
@@ -248,7 +250,12 @@ export class Cluster implements Peers {
       prng,
       log,
       timing: this.timing,
-      info: () => ({ url: url(), newsSeq: this.news.number, openRequests: this.desk?.openRequests ?? 0 }),
+      info: () => ({
+        url: url(),
+        newsSeq: this.news.number,
+        openRequests: this.desk?.openRequests ?? 0,
+        canStore: canStore(),
+      }),
       joined: () => this.news.begin(),
       changed: (change) => this.follow(change),
       told: (from, newsSeq) => this.news.told(from, newsSeq),
@@ -281,8 +288,8 @@ export class Cluster implements Peers {
   /** Brings everything in line with a change of the roll. */
   private follow({ joined, leaving, gone }: RollChange): void {
     const { log, zoneMap } = this.options;
-    const { members, others, epoch } = this.membership;
-    log.info({ epoch, members, joined, leaving, gone }, 'the replicas have changed');
+    const { owners, others, epoch } = this.membership;
+    log.info({ epoch, owners, joined, leaving, gone }, 'the replicas have changed');
     this.others = new Set(others);
     // Before anything is matched anew: no request may be given to a driver who is out of reach.
     for (const replicaId of gone) {
@@ -291,7 +298,7 @@ export class Cluster implements Peers {
       this.news.lose();
     }
     const before = this.watch.watched;
-    this.ownership = createOwnership(members);
+    this.ownership = createOwnership(owners);
     this.watch = createWatch(zoneMap, this.ownership, this.self);
     this.places.watch(this.watch.watched);
     this.desk?.ownZones(this.watch.owned);

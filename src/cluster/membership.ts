@@ -60,9 +60,14 @@ export class Membership {
     return this.roll.epoch;
   }
 
-  /** Owners of zones: by id. */
+  /** Alive and not leaving, by id. */
   get members(): readonly ReplicaId[] {
     return this.roll.members;
+  }
+
+  /** Owners of zones: by id. */
+  get owners(): readonly ReplicaId[] {
+    return this.roll.owners;
   }
 
   /** Every other replica that is alive, those that leave included; by id. */
@@ -175,6 +180,7 @@ export class Membership {
   }
 
   private tell(change: RollChange): void {
-    if (change.joined.length + change.leaving.length + change.gone.length > 0) this.options.changed(change);
+    const { joined, leaving, gone, isReshared } = change;
+    if (isReshared || joined.length + leaving.length + gone.length > 0) this.options.changed(change);
   }
 }

@@ -9,6 +9,8 @@ export interface RollChange {
   readonly leaving: readonly ReplicaId[];
   /** Not heard within its lease, or has closed. */
   readonly gone: readonly ReplicaId[];
+  /** The owners of zones are others, also if nobody has come or gone: a replica has lost its database, or found it again. */
+  readonly isReshared: boolean;
 }
 
 interface Peer {
@@ -58,6 +60,8 @@ export class RollCall {
   private readonly left = new Map<ReplicaId, number>();
   private beganMs = -Infinity;
   private wasRefused = false;
+  /** As this replica's own beat on the last roll said: what the others see. */
+  private canStore = true;
   private isLeaving = false;
 
   constructor(self: ReplicaId, timing: ClusterTiming) {
@@ -65,10 +69,19 @@ export class RollCall {
     this.timing = timing;
   }
 
-  /** Owners of zones: by id, this replica among them unless it leaves or has not been on a roll yet. */
+  /** Alive and not leaving: by id, this replica among them unless it leaves or has not been on a roll yet. */
   get members(): readonly ReplicaId[] {
     const others = [...this.peers.keys()];
     return (this.isLeaving || this.beganMs === -Infinity ? others : [...others, this.self]).sort();
+  }
+
+  /** Who owns zones: the members that reach the database, or all when none does. By id, the same for all who know the same. */
+  get owners(): readonly ReplicaId[] {
+    const { members } = this;
+    const able = members.filter((replicaId) =>
+      replicaId === this.self ? this.canStore : this.peers.get(replicaId)!.info.canStore,
+    );
+    return able.length > 0 ? able : members;
   }
 
   /** Every other replica that is alive, leavers included: who is to be told and asked. By id. */
@@ -97,6 +110,7 @@ export class RollCall {
   answered(roll: Roll, beganMs: number, nowMs: number): RollChange | null {
     if (this.isLeaving || nowMs - beganMs >= this.timing.standDownMs) return null;
     const missing = new Set(this.peers.keys());
+    const ownersBefore = this.owners.join();
     const { wasRefused } = this;
     const joined: ReplicaId[] = [];
     this.beganMs = beganMs;
@@ -104,6 +118,7 @@ export class RollCall {
     this.epoch = Math.max(this.epoch, roll.epoch);
     for (const [replicaId, untilMs] of this.left) if (untilMs <= nowMs) this.left.delete(replicaId);
     for (const { replicaId, ageMs, info } of roll.members.slice(0, MEMBERS_MAX)) {
+      if (replicaId === this.self) this.canStore = info.canStore;
       if (replicaId === this.self || this.left.has(replicaId)) continue;
       const seenMs = beganMs - Math.max(0, ageMs);
       const peer = this.peers.get(replicaId);
@@ -125,7 +140,8 @@ export class RollCall {
       this.peers.delete(replicaId);
       this.leavers.delete(replicaId);
     }
-    return { joined: joined.sort(), leaving: [], gone: gone.sort() };
+    const isReshared = this.owners.join() !== ownersBefore;
+    return { joined: joined.sort(), leaving: [], gone: gone.sort(), isReshared };
   }
 
   /** A beat begun at `beganMs` was refused, or given up. */
@@ -149,13 +165,14 @@ export class RollCall {
     if (isNew || this.left.size < MEMBERS_MAX) {
       this.left.set(replicaId, nowMs + LEAVES_REMEMBERED * this.timing.leaseMs);
     }
-    return { joined: [], leaving: isNew ? [replicaId] : [], gone: [] };
+    return { joined: [], leaving: isNew ? [replicaId] : [], gone: [], isReshared: isNew };
   }
 
   /** A peer has said that it closes. */
   heardGone(replicaId: ReplicaId, nowMs: number): RollChange {
     this.heardLeaving(replicaId, nowMs);
-    return { joined: [], leaving: [], gone: this.leavers.delete(replicaId) ? [replicaId] : [] };
+    const gone = this.leavers.delete(replicaId) ? [replicaId] : [];
+    return { joined: [], leaving: [], gone, isReshared: gone.length > 0 };
   }
 
   /** This replica leaves: it may not match from now on, owns nothing, and what is alive stays as it was last known. */

@@ -14,6 +14,7 @@ export type Word =
 const NEWS_KINDS: ReadonlySet<string> = new Set(
   Object.keys({
     trip_changed: true,
+    trip_found: true,
     offer_opened: true,
     offers_closed: true,
     off_duty: true,

@@ -7,7 +7,7 @@ import { VirtualClock } from '../../src/sim/virtual/virtual-clock.ts';
 import { idOf, testBeats } from './beats-suite.ts';
 
 const LEASE_MS = 200;
-const IDLE = { url: null, newsSeq: 0, openRequests: 0 };
+const IDLE = { url: null, newsSeq: 0, openRequests: 0, canStore: true };
 
 testBeats('memory', async () => {
   const clock = createWallClock();

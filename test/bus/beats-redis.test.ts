@@ -13,7 +13,7 @@ const { url } = await freshRedis();
 const redis = new Redis(url);
 afterAll(() => redis.quit());
 
-const IDLE = { url: null, newsSeq: 0, openRequests: 0 };
+const IDLE = { url: null, newsSeq: 0, openRequests: 0, canStore: true };
 const KEYS = createRedisKeys('beats-test');
 const LEASE_MS = 60_000;
 
@@ -59,7 +59,7 @@ describe('beats in Redis', () => {
     const { members } = await connect('a').beat(IDLE, 0);
     expect(members.map(({ info }) => info)).toEqual([
       ...[IDLE, IDLE, IDLE, IDLE],
-      { url: 'wss://e', newsSeq: 0, openRequests: 3 },
+      { url: 'wss://e', newsSeq: 0, openRequests: 3, canStore: true },
       IDLE,
     ]);
   });

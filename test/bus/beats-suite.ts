@@ -13,7 +13,7 @@ export interface BeatsStore {
 }
 
 export const idOf = (name: string): ReplicaId => `replica${name}` as ReplicaId;
-const IDLE: BeatInfo = { url: null, newsSeq: 0, openRequests: 0 };
+const IDLE: BeatInfo = { url: null, newsSeq: 0, openRequests: 0, canStore: true };
 const idsOf = (roll: Roll): string[] =>
   roll.members.map(({ replicaId }) => replicaId.slice('replica'.length));
 
@@ -53,8 +53,8 @@ export function testBeats(name: string, createStore: () => Promise<BeatsStore>):
 
     it('carry what each replica says of itself, the newest', async () => {
       const [a, b] = [replica('a'), replica('b')];
-      await a.beat({ url: 'wss://a.example.com', newsSeq: 1, openRequests: 5 });
-      const said: BeatInfo = { url: 'wss://ä.example.com/"x"', newsSeq: 2 ** 40, openRequests: 6 };
+      await a.beat({ url: 'wss://a.example.com', newsSeq: 1, openRequests: 5, canStore: true });
+      const said: BeatInfo = { url: 'wss://ä.example.com/"x"', newsSeq: 2 ** 40, openRequests: 6, canStore: true };
       await a.beat(said);
       const { members } = await b.beat();
       expect(members.map(({ info }) => info)).toEqual([said, IDLE]);

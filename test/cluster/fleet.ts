@@ -99,6 +99,7 @@ export interface Member {
   readonly cluster: Cluster;
   readonly desk: RecordingDesk;
   line: Line;
+  canStore: boolean;
 }
 
 /** Loses, delays or repeats one message: the delays of its deliveries, or undefined for the usual. */
@@ -126,10 +127,11 @@ export class Fleet {
       ...{ index, flushDriversMax: 1_000, removalsMax: 1_000, refreshMs: 600_000 },
     });
     const member: Member = {
-      ...{ id, clock, bus, index, remote, desk, line: 'open' },
+      ...{ id, clock, bus, index, remote, desk, line: 'open', canStore: true },
       cluster: new Cluster({
         ...{ replicaId: id, clock, engineClock: clock, bus, index, remote, log: SILENT_LOG },
         url: () => `wss://${id}.test`,
+        canStore: () => member.canStore,
         prng: createPrng(this.members.length + 1),
         beats: this.beatsOf(id, clock, () => member.line),
         zoneMap: ZONE_MAP,

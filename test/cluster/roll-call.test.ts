@@ -10,7 +10,7 @@ import { VirtualClock } from '../../src/sim/virtual/virtual-clock.ts';
 
 const { beatMs, leaseMs, standDownMs, checkMs } = CLUSTER_TIMING;
 const [A, B, C] = ['aaaaaaaa', 'bbbbbbbb', 'cccccccc'] as [ReplicaId, ReplicaId, ReplicaId];
-const INFO: BeatInfo = { url: null, newsSeq: 0, openRequests: 0 };
+const INFO: BeatInfo = { url: null, newsSeq: 0, openRequests: 0, canStore: true };
 
 const beaten = (replicaId: ReplicaId, ageMs: number): Beaten => ({ replicaId, ageMs, info: INFO });
 const rollOf = (...members: Beaten[]) => ({ epoch: 1, members });
@@ -96,17 +96,21 @@ describe('a peer', () => {
     const call = met();
     call.refused(1_000, 9_000);
     expect(call.answered(rollOf(beaten(A, 0), beaten(C, 500)), 9_000, 9_010)).toEqual({
-      ...{ joined: [C], leaving: [], gone: [B] },
+      ...{ joined: [C], leaving: [], gone: [B], isReshared: true },
     });
   });
 
   it('that leaves owns nothing at once, is passed over on later rolls, and is gone when it falls silent', () => {
     const call = met();
-    expect(call.heardLeaving(B, 100)).toEqual({ joined: [], leaving: [B], gone: [] });
+    expect(call.heardLeaving(B, 100)).toEqual({
+      ...{ joined: [], leaving: [B], gone: [], isReshared: true },
+    });
     expect([call.members, call.others]).toEqual([[A], [B]]);
     // Its beat was under way.
     expect(call.answered(rollOf(beaten(A, 0), beaten(B, 10)), 1_000, 1_010)!.joined).toEqual([]);
-    expect(call.heardLeaving(B, 1_100)).toEqual({ joined: [], leaving: [], gone: [] });
+    expect(call.heardLeaving(B, 1_100)).toEqual({
+      ...{ joined: [], leaving: [], gone: [], isReshared: false },
+    });
     const silentMs = 1_100 + leaseMs;
     expect(call.answered(rollOf(beaten(A, 0)), 3_000, silentMs - 1)!.gone).toEqual([]);
     expect(call.mustAsk(silentMs)).toBe(true);
@@ -116,7 +120,9 @@ describe('a peer', () => {
 
   it('that closes is gone at once, and once', () => {
     const call = met();
-    expect(call.heardGone(B, 100)).toEqual({ joined: [], leaving: [], gone: [B] });
+    expect(call.heardGone(B, 100)).toEqual({
+      ...{ joined: [], leaving: [], gone: [B], isReshared: true },
+    });
     expect(call.heardGone(B, 110).gone).toEqual([]);
     expect(call.heardGone(C, 110).gone).toEqual([]);
     expect(call.answered(rollOf(beaten(A, 0)), leaseMs * 2, leaseMs * 2)!.gone).toEqual([]);

@@ -159,7 +159,7 @@ describe('three replicas', () => {
       await fleet.run(10_000);
       for (const { cluster } of members) {
         expect(cluster.mayMatch()).toBe(false);
-        expect(cluster.readiness()).toMatch(/not been answered for 1[01] s/);
+        expect(cluster.readiness()).toMatch(/no answer to its beat for 1[01] s/);
       }
       for (const member of members) member.line = 'open';
       const backMs = await fleet.until(() => fleet.unserved(members).length === 0, 10_000);

@@ -2,6 +2,7 @@ import { Cluster } from '../../cluster/cluster.ts';
 import type { ZoneMap } from '../../cluster/zone-map.ts';
 import type { Engine } from '../../dispatch/engine.ts';
 import { EnginePeerDesk } from '../../dispatch/peer-desk.ts';
+import type { PeerDesk } from '../../dispatch/peers.ts';
 import type { Upkeep } from '../../dispatch/upkeep.ts';
 import type { ReplicaId } from '../../domain/ids.ts';
 import type { DriverIndex } from '../../geo/driver-index.ts';
@@ -9,11 +10,13 @@ import { MirrorPlanner } from '../../geo/driver-mirror.ts';
 import { RemoteDrivers } from '../../geo/remote-drivers.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Prng } from '../../lib/prng.ts';
+import { sickenedDesk, type Canary } from './canary.ts';
 import type { RedisLines } from '../virtual/virtual-redis.ts';
 import type { ProcessClock } from '../virtual/virtual-clock.ts';
 
 /** What a replica among others needs beside what every server has. */
 export interface ClusterParts {
+  readonly canary: Canary | null;
   readonly url: string;
   readonly zoneMap: ZoneMap;
   readonly prng: Prng;
@@ -38,10 +41,12 @@ export class ServerCluster {
   private readonly clock: ProcessClock;
   private readonly remote: RemoteDrivers;
   private readonly planner: MirrorPlanner;
+  private readonly canary: Canary | null;
   private engine: Engine | null = null;
 
   constructor(options: ServerClusterOptions) {
     const { clock, index, lines } = options;
+    this.canary = options.canary;
     this.clock = clock;
     this.remote = new RemoteDrivers({
       index,
@@ -56,6 +61,7 @@ export class ServerCluster {
     this.peers = new Cluster({
       ...options,
       url: () => options.url,
+      canStore: () => true,
       engineClock: clock,
       bus: lines.bus,
       beats: lines.beats,
@@ -68,7 +74,7 @@ export class ServerCluster {
     this.engine = engine;
     const gone = (replicaId: ReplicaId): void => this.remote.gone(replicaId, this.clock.nowMs());
     try {
-      await this.peers.start(new EnginePeerDesk(engine, upkeep, gone));
+      await this.peers.start(this.deskOf(engine, new EnginePeerDesk(engine, upkeep, gone)));
     } catch (error) {
       throw isOutOfReach(error)
         ? Object.assign(new Error('not joined', { cause: error }), { code: 'EJOIN' })
@@ -77,6 +83,18 @@ export class ServerCluster {
     this.clock.every(FLUSH_MS, () => {
       const nowMs = this.clock.nowMs();
       this.peers.flushed(this.planner.plan(nowMs), nowMs);
+    });
+  }
+
+  private deskOf(engine: Engine, desk: EnginePeerDesk): PeerDesk {
+    return sickenedDesk(this.canary, desk, {
+      ownZones: (zones) => {
+        for (const { dispatcher } of engine.markets.values())
+          dispatcher.input({ kind: 'zones_owned', zones });
+      },
+      lostTrack: () => {
+        for (const doubt of engine.seatedTrips.doubts()) engine.doubts.add(doubt);
+      },
     });
   }
 }

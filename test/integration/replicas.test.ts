@@ -8,12 +8,15 @@ const redis = await freshRedis();
 let city: City;
 let askers = 0;
 
-/** A place in a zone that the server with this number owns, the nearest north of the centre. */
-async function placeOwnedBy(replica: number, notNear: Place | null = null): Promise<Place> {
+/** All over the market, so that each server is sure to own some of their zones. */
+const PLACES = [-16_000, -12_000, -8_000, -4_000, 0, 4_000].flatMap((northM) =>
+  [-4_000, 0, 4_000, 8_000, 12_000].map((eastM) => at(northM, eastM)),
+);
+
+/** A place in a zone that the server with this number owns. */
+async function placeOwnedBy(replica: number): Promise<Place> {
   return soon(`a zone owned by server ${replica}`, async () => {
-    for (let northM = -12_000; northM <= 8_000; northM += 2_000) {
-      const place = at(northM);
-      if (notNear !== null && Math.abs(place.lat - notNear.lat) < 0.01) continue;
+    for (const place of PLACES) {
       const { status, body } = await city.http<{ here: boolean }>(
         'GET',
         `/v1/connect?lat=${place.lat}&lng=${place.lng}`,

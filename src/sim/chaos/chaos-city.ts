@@ -125,8 +125,8 @@ function marketOf(city: City): Market {
       tickMs: 250,
       offerTtlMs: 8_000,
       requestTtlMs: city.patienceS * 1_000,
-      radiusM: 1_500,
-      radiusMMax: 2_500,
+      radiusM: 1_000,
+      radiusMMax: 1_500,
     },
     noShowMs: 5_000,
   };

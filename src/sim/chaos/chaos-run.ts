@@ -27,7 +27,7 @@ const MAIN = here('../../main.js');
 const CLIENT = here('./chaos-client-process.js');
 
 /** After the last fault riders go on asking for so long, so that what is broken for good shows. */
-const AFTERMATH_MS = 6_000;
+const AFTERMATH_MS = 5_000;
 /** Longer than a request may wait for a driver and the longest trip together. */
 const SETTLE_MS_MAX = 100_000;
 const CLIENT_STOP_MS_MAX = 5_000;
@@ -62,6 +62,7 @@ export class ChaosRun {
   private readonly options: ChaosOptions;
   private readonly world: ChaosWorld;
   private readonly prng: Prng;
+  private readonly schedule: readonly Fault[];
   private readonly city: ChaosCity;
   private readonly spec: ChaosCitySpec;
   private readonly dir: string;
@@ -77,6 +78,7 @@ export class ChaosRun {
     this.world = world;
     this.dir = dir;
     this.prng = createPrng(seed);
+    this.schedule = planFaults({ prng: this.prng.fork(), replicas: options.replicas, forMs });
     this.spec = { seed, drivers, ridesPerS, zoneRings, askMs: forMs + 120_000 };
     this.city = chaosCity(this.spec);
   }
@@ -128,8 +130,7 @@ export class ChaosRun {
       box: new FaultBox({ clock: world.clock, sites: this.sites, stores: this.stores }),
       secret: this.secret,
     });
-    const schedule = planFaults({ prng: this.prng.fork(), replicas: options.replicas, forMs: options.forMs });
-    await client.before(this.withFaults(trial, schedule));
+    await client.before(this.withFaults(trial));
     world.print('no more faults: everything must come to its end');
     await client.before(this.pause(AFTERMATH_MS));
     await client.before(trial.probeUndisturbed());
@@ -201,8 +202,9 @@ export class ChaosRun {
   }
 
   /** The fault phase: each fault at its time, until the last has ended. */
-  private async withFaults(trial: Trial, schedule: readonly Fault[]): Promise<void> {
+  private async withFaults(trial: Trial): Promise<void> {
     const { clock, print } = this.world;
+    const { schedule } = this;
     const beganMs = clock.nowMs();
     print(`${schedule.length} faults in ${this.options.forMs / 1_000} s, seed ${this.options.seed}`);
     const performed: Promise<void>[] = [];

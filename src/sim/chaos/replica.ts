@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Clock } from '../../lib/clock.ts';
 
@@ -16,8 +16,9 @@ export interface ReplicaOptions {
 }
 
 /** A server that does not serve within this has failed to start. */
-const START_MS_MAX = 20_000;
+const START_MS_MAX = 30_000;
 const STOP_MS_MAX = 20_000;
+const LAST_WORDS = 8;
 const RETRY_MS = 500;
 /** A start may fail while a store is away: it is tried again, as a supervisor would, but not for ever. */
 const STARTS_MAX = 6;
@@ -59,7 +60,7 @@ export class Replica {
       life.isCondemned = true;
       this.signal('SIGKILL');
       await life.ended;
-      if (starts >= startsMax) throw new Error(`replica ${this.number} does not start; see its log`);
+      if (starts >= startsMax) throw new Error(`replica ${this.number} does not start:\n${this.lastWords()}`);
       await new Promise<void>((resolve) => void this.options.clock.after(RETRY_MS, resolve));
     }
   }
@@ -93,6 +94,11 @@ export class Replica {
     const how = await life.ended;
     killer.cancel();
     return how;
+  }
+
+  private lastWords(): string {
+    const lines = readFileSync(this.options.logFile, 'utf8').trim().split('\n');
+    return lines.slice(-LAST_WORDS).join('\n');
   }
 
   private spawn(): Life {

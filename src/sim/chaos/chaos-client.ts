@@ -23,7 +23,7 @@ const TROUBLES_MAX = 200;
 const WRAP_UP_MS_MAX = 5_000;
 
 /** The demo's people in a hurry: many trips in a short time, on phones that do not wait long for a dead server. */
-export const CHAOS_HABITS: Habits = {
+const CHAOS_HABITS: Habits = {
   phone: { answerTimeoutMs: 2_000, retryMs: 150, retryMsMax: 1_500 },
   driver: {
     ...HABITS.driver,

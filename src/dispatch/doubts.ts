@@ -14,6 +14,8 @@ const LOOKUPS_MAX = 100;
 export interface Doubt {
   readonly tripId: TripId | null;
   readonly driverId: DriverId | null;
+  /** The change was told to all, and only this replica may have missed it. */
+  readonly isTold?: boolean;
 }
 
 interface OpenDoubt extends Doubt {
@@ -45,6 +47,7 @@ export class Doubts {
     this.open.set(key, {
       tripId: doubt.tripId,
       driverId: doubt.driverId ?? before?.driverId ?? null,
+      isTold: doubt.isTold === true && (before === undefined || before.isTold === true),
       untilMs: this.clock.nowMs() + DOUBT_MS,
       toldVersion: before?.toldVersion ?? 0,
     });

@@ -18,6 +18,8 @@ export function learn(engine: Engine, news: News, from: ReplicaId | null): void 
   switch (news.kind) {
     case 'trip_changed':
       return learnTrip(engine, news);
+    case 'trip_found':
+      return learnFound(engine, news);
     case 'offer_opened':
       return learnOpened(engine, news.offer, news.trip, from);
     case 'offers_closed':
@@ -66,8 +68,27 @@ function learnTrip(engine: Engine, { change, driverId }: TripChanged): void {
     engine.announcer.toDriver(driverId, { t: 'duty', status: 'available' });
 }
 
+/**
+ * The same as from its change, as far as it is still news. A searching trip that is not known is for the sweep, which knows who is
+ * ruled out.
+ */
+function learnFound(engine: Engine, { trip, driverId }: Extract<News, { kind: 'trip_found' }>): void {
+  const inputs: DispatchInput[] = [];
+  if (driverId !== null && driverId !== trip.driverId) {
+    engine.active.release(driverId, trip);
+    inputs.push(statusInput(driverId, trip));
+  }
+  if (trip.status !== 'searching') inputs.push({ kind: 'request_closed', tripId: trip.tripId });
+  if (trip.driverId !== null) {
+    engine.active.update(trip);
+    inputs.push(statusInput(trip.driverId, trip));
+  }
+  engine.markets.get(trip.marketId)?.dispatcher.input(...inputs);
+  tell(engine, trip);
+}
+
 /** Tells both sides how a trip stands, and sees to it that its rider is shown the driver. */
-export function tell(engine: Engine, trip: Trip): void {
+function tell(engine: Engine, trip: Trip): void {
   engine.seatedTrips.note(trip);
   engine.followed.note(trip);
   engine.views.announceTrip(trip);

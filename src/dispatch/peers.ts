@@ -21,6 +21,11 @@ export type News =
       readonly change: Omit<TripChange, 'replayed'>;
       readonly driverId: DriverId | null;
     }
+  /**
+   * How a trip stands, looked up because the answer to a change of it was lost: what followed from that may never have been told.
+   * `driverId`: who may have been let go.
+   */
+  | { readonly kind: 'trip_found'; readonly trip: Trip; readonly driverId: DriverId | null }
   | { readonly kind: 'offer_opened'; readonly offer: Offer; readonly trip: Trip }
   | { readonly kind: 'offers_closed'; readonly offers: readonly Offer[] }
   | { readonly kind: 'off_duty'; readonly driverId: DriverId }

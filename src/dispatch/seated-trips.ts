@@ -29,8 +29,8 @@ export class SeatedTrips {
     this.drivers.set(tripId, driverId);
   }
 
-  /** All of them, as doubts. */
+  /** All of them, as doubts that are this replica's alone. */
   *doubts(): Generator<Doubt> {
-    for (const [tripId, driverId] of this.drivers) yield { tripId, driverId };
+    for (const [tripId, driverId] of this.drivers) yield { tripId, driverId, isTold: true };
   }
 }

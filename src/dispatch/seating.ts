@@ -20,14 +20,25 @@ export async function seatDriver(engine: Engine, driverId: DriverId): Promise<Sn
   // Else connected elsewhere in the meantime: that replica has the driver now.
   if (engine.seats.hasDriver(driverId)) {
     publish(engine, { kind: 'driver_seated', driverId, atMs });
-    takeUpDriver(engine, driverId, standing);
+    takeUpDriver(engine, driverId, standing, atMs);
   }
   return driverSnapshot(engine, standing);
 }
 
-function takeUpDriver(engine: Engine, driverId: DriverId, { trip, offer, duty }: DriverStanding): void {
+/** `asOfMs`: how they stood then, or later. */
+function takeUpDriver(
+  engine: Engine,
+  driverId: DriverId,
+  { trip, offer, duty }: DriverStanding,
+  asOfMs: number,
+): void {
   if (duty?.onDuty !== true) return;
+  const { index } = engine;
   const dispatcher = engine.markets.get(duty.marketId)?.dispatcher;
+  const slot = index.slotOf(driverId);
+  // News of the end of a trip may have been lost while the driver was another replica's.
+  if (trip === null && slot >= 0 && index.columns.statusMs[slot]! <= asOfMs)
+    dispatcher?.input({ kind: 'driver_seen', driverId, status: 'available', free: null });
   dispatcher?.input({ kind: 'driver_on_duty', driverId, vehicle: duty.vehicle });
   if (trip !== null) {
     engine.active.update(trip);

@@ -3,29 +3,18 @@ import type { Result } from '../domain/rejection.ts';
 import { isFinal, type Trip } from '../domain/trip.ts';
 import { NeverSentError, OverloadedError } from '../store/group-commit.ts';
 import type { TripChange, TripCommand } from '../store/trip-store.ts';
-import { statusInput, type DispatchInput } from './dispatch-input.ts';
 import type { Doubt } from './doubts.ts';
 import { publish, type Engine } from './engine.ts';
-import { tell } from './learn.ts';
+import { learn } from './learn.ts';
 
 /**
- * What follows from a trip as the store has it, when nobody here has told how it came to be so (see Doubts): the same as from its
- * change, as far as it is still news. A searching trip that is not known is for the sweep, which knows who is ruled out.
+ * What follows from a trip as the store has it, when nobody here has told how it came to be so (see Doubts); the other replicas
+ * are told as well, unless they were when it changed.
  */
-export function catchUp(engine: Engine, trip: Trip, { driverId }: Doubt): void {
-  const dispatcher = engine.markets.get(trip.marketId)?.dispatcher;
-  const inputs: DispatchInput[] = [];
-  if (driverId !== null && driverId !== trip.driverId) {
-    engine.active.release(driverId, trip);
-    inputs.push(statusInput(driverId, trip));
-  }
-  if (trip.status !== 'searching') inputs.push({ kind: 'request_closed', tripId: trip.tripId });
-  if (trip.driverId !== null) {
-    engine.active.update(trip);
-    inputs.push(statusInput(trip.driverId, trip));
-  }
-  dispatcher?.input(...inputs);
-  tell(engine, trip);
+export function catchUp(engine: Engine, trip: Trip, { driverId, isTold }: Doubt): void {
+  const found = { kind: 'trip_found', trip, driverId } as const;
+  if (isTold === true) learn(engine, found, null);
+  else publish(engine, found);
 }
 
 /**

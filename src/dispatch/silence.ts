@@ -4,6 +4,8 @@ import { publish, type Engine } from './engine.ts';
 
 /** Drivers whose replica is asked for in one question; the rest in the next sweep. */
 const ASKED_MAX = 1_000;
+/** How often it is asked whether those who were with nobody have connected somewhere. */
+const ORPHANS_MS = 5_000;
 /** Drivers on duty read from the store in one go. */
 const ROWS_MAX = 50_000;
 
@@ -17,8 +19,9 @@ export class Silence {
   private readonly engine: Engine;
   /** To be let go: since when silent. Removed from the index, or never in it. */
   private readonly leaving = new Map<DriverId, number>();
-  /** On duty and not known to be anywhere, and since when. */
+  /** On duty and with no replica whenever it was asked, and since when. Who has connected again is that replica's to look after. */
   private readonly orphans = new Map<DriverId, number>();
+  private orphansAskedMs = -Infinity;
   private mustLookForOrphans = true;
 
   constructor(engine: Engine) {
@@ -36,6 +39,7 @@ export class Silence {
     const nowMs = clock.nowMs();
     for (const { driverId } of ingest.sweepSilent(nowMs, limits.offlineMs)) this.leaving.set(driverId, nowMs);
     if (this.mustLookForOrphans && this.engine.peers.isFirst) await this.findOrphans(nowMs);
+    await this.forgetFound(nowMs);
     for (const [driverId, sinceMs] of this.orphans) {
       if (nowMs - sinceMs <= limits.offlineMs) break;
       this.orphans.delete(driverId);
@@ -56,6 +60,15 @@ export class Silence {
       this.mustLookForOrphans = true;
       throw error;
     }
+    this.orphansAskedMs = -Infinity;
+  }
+
+  private async forgetFound(nowMs: number): Promise<void> {
+    if (this.orphans.size === 0 || nowMs - this.orphansAskedMs < ORPHANS_MS) return;
+    const elsewhere = await this.engine.peers.hosted([...this.orphans.keys()]);
+    this.orphansAskedMs = nowMs;
+    for (const driverId of this.orphans.keys())
+      if (elsewhere.has(driverId) || this.isBack(driverId)) this.orphans.delete(driverId);
   }
 
   /** Somebody else may have them: then they are not silent at all. */

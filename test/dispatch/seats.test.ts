@@ -36,8 +36,8 @@ describe('trips to look up when news were lost (R6)', () => {
     trips.note(town.trip(2, 0, { driverId: driver, status: 'to_pickup' }));
     trips.note(town.trip(3, 0));
     expect([...trips.doubts()]).toEqual([
-      { tripId: tripId(1), driverId: null },
-      { tripId: tripId(2), driverId: driver },
+      { tripId: tripId(1), driverId: null, isTold: true },
+      { tripId: tripId(2), driverId: driver, isTold: true },
     ]);
     trips.note(town.trip(1, 0, { status: 'cancelled' }));
     expect(trips.count).toBe(1);

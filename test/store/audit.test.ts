@@ -264,6 +264,13 @@ describe('the audit of a memory store', () => {
         await on.execute(answerOf('accept', offer));
       },
     },
+    no_version_check: {
+      rule: 'R4',
+      play: async (on) => {
+        const { trip, driverId } = await tripWithDriver(on, ['arrived']);
+        await on.execute(transitionOf('arrived', trip.tripId, byDriver(driverId)));
+      },
+    },
     two_offers: {
       rule: 'R3',
       play: async (on) => {

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { createWallClock } from '../../lib/clock.ts';
-import { CANARIES, isCanary, type Canary } from './canary.ts';
+import { CANARIES, isCanary, needsReplicas, type Canary } from './canary.ts';
 import type { WorldOutcome } from './run-world.ts';
 import { runSeeds } from './seed-pool.ts';
 import { addOutcome, createTotals, totalsText, type SimTotals } from './totals.ts';
@@ -80,10 +80,13 @@ function readOptions(args: readonly string[], print: Print): SimOptions | null {
     });
     const canary = values.canary ?? null;
     if (canary !== null && !isCanary(canary)) throw new Error(`there is no canary ${canary}`);
+    const replicas = wholeNumber('replicas', values.replicas, 1, 1);
+    if (canary !== null && needsReplicas(canary) && replicas === 1)
+      throw new Error(`canary ${canary} needs --replicas 2 or more`);
     return {
       firstSeed: wholeNumber('seed', values.seed, 1, 0),
       seeds: wholeNumber('seeds', values.seeds, values.seed === undefined ? 20 : 1, 1),
-      replicas: wholeNumber('replicas', values.replicas, 1, 1),
+      replicas,
       canary,
       threads: wholeNumber('threads', values.threads, Math.min(2, availableParallelism()), 0),
       json: values.json ?? null,

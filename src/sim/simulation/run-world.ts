@@ -3,7 +3,7 @@ import { idleLoop } from '../../lib/clock.ts';
 import { DRAIN_MS_MAX } from './downtown.ts';
 import { checkConverged, checkHistories } from './history-rules.ts';
 import { checkOwners } from './search-rules.ts';
-import { checkServer } from './server-rules.ts';
+import { checkHosts, checkServer } from './server-rules.ts';
 import type { RuleViolation } from './violation.ts';
 import { World, type WorldOptions } from './world.ts';
 
@@ -29,7 +29,7 @@ export interface WorldOutcome {
 
 /** With faults off and every trip ended, so long until everybody must know. */
 const QUIET_MS = 90_000;
-const LOOK_MS = 5_000;
+const LOOK_MS = 1_000;
 
 /** Runs one world to its end, or to its first violation. */
 export async function runWorld(options: WorldOptions): Promise<WorldOutcome> {
@@ -86,6 +86,7 @@ function hasEnded(world: World): boolean {
 /** Every machine is up again, and what each server believes is so. */
 async function checkServers({ mishaps, store, zoneMap, report }: World): Promise<void> {
   if (zoneMap !== null) checkOwners(mishaps.awake, zoneMap.zones, report);
+  checkHosts(mishaps.awake, report);
   for (const { number, serving } of mishaps.machines) {
     if (serving === null)
       report({ rule: 'R11', tripId: null, detail: `no server is up on machine ${number}` });

@@ -1,13 +1,16 @@
-import type { Zone } from '../../domain/cell.ts';
+import { zoneAt, type GridSpec, type Zone } from '../../domain/cell.ts';
 import type { MarketId, TripId } from '../../domain/ids.ts';
+import type { Trip } from '../../domain/trip.ts';
 import type { MemoryTripStore } from '../../store/trip-store-memory.ts';
 import type { ServerProcess } from './server-process.ts';
 import type { Report } from './violation.ts';
 
 /** R11: after whatever happened to replicas, a searching trip is searched again within this. */
 const TAKEN_UP_MS_MAX = 5_000;
-/** Where calls of the stores fail by themselves: a sweep comes every 5 s, leaves the youngest for 10 s, and may fail itself. */
-const TAKEN_UP_ROUGHLY_MS_MAX = 30_000;
+/** R6: an owner that may match knows what is stored as searching in its zones after this; lost news are noticed by the next beat. */
+const KNOWN_MS_MAX = 4_000;
+/** Both, where calls of the store fail by themselves: a sweep leaves the youngest for 10 s, and may fail itself. */
+const ROUGHLY_MS_MAX = 30_000;
 /** So long after the last trouble nobody may believe any more to own what is another's. */
 const SETTLED_MS = 15_000;
 const ROWS_MAX = 100_000;
@@ -16,7 +19,8 @@ export interface SearchWorld {
   readonly store: MemoryTripStore;
   readonly report: Report;
   readonly marketId: MarketId;
-  /** Calls of the stores, and messages, fail now and then by themselves. */
+  readonly grid: GridSpec;
+  /** Calls of the stores fail now and then by themselves. */
   readonly isFlaky: boolean;
 }
 
@@ -39,6 +43,8 @@ const searches = (server: ServerProcess, tripId: TripId): boolean =>
 export class SearchRules {
   private readonly world: SearchWorld;
   private unsearchedSinceMs = new Map<TripId, number>();
+  /** Trips that their owner does not search, and since when. */
+  private unknown = new Map<TripId, { owner: ServerProcess; sinceMs: number }>();
 
   constructor(world: SearchWorld) {
     this.world = world;
@@ -48,9 +54,11 @@ export class SearchRules {
   async look({ nowMs, awake, troubleMs, isCut }: SearchMoment): Promise<void> {
     const { store, marketId, isFlaky, report } = this.world;
     const before = this.unsearchedSinceMs;
+    const unknownBefore = this.unknown;
     this.unsearchedSinceMs = new Map();
+    this.unknown = new Map();
     if (awake.length === 0 || isCut) return;
-    const maxMs = isFlaky ? TAKEN_UP_ROUGHLY_MS_MAX : TAKEN_UP_MS_MAX;
+    const maxMs = isFlaky ? ROUGHLY_MS_MAX : TAKEN_UP_MS_MAX;
     for (const { trip } of await store.searchingTrips(marketId, ROWS_MAX)) {
       const { tripId } = trip;
       const searchers = awake.filter((server) => searches(server, tripId));
@@ -60,12 +68,29 @@ export class SearchRules {
           tripId,
           detail: `is searched by ${searchers.map(({ name }) => name).join(' and ')}`,
         });
+      this.checkOwner(trip, awake, unknownBefore.get(tripId) ?? null, nowMs);
       if (searchers.length > 0) continue;
       const sinceMs = Math.max(before.get(tripId) ?? nowMs, troubleMs);
       this.unsearchedSinceMs.set(tripId, sinceMs);
       if (nowMs - sinceMs > maxMs)
         report({ rule: 'R11', tripId, detail: `nobody has searched for ${nowMs - sinceMs} ms` });
     }
+  }
+
+  private checkOwner(
+    { tripId, pickup }: Trip,
+    awake: readonly ServerProcess[],
+    before: { owner: ServerProcess; sinceMs: number } | null,
+    nowMs: number,
+  ): void {
+    const { isFlaky, report, grid } = this.world;
+    const zone = zoneAt(pickup.lat, pickup.lng, grid);
+    const owner = awake.find(({ engine: { peers } }) => peers.owns(zone) && peers.mayMatch());
+    if (owner === undefined || searches(owner, tripId)) return;
+    const sinceMs = before?.owner === owner ? before.sinceMs : nowMs;
+    this.unknown.set(tripId, { owner, sinceMs });
+    if (nowMs - sinceMs > (isFlaky ? ROUGHLY_MS_MAX : KNOWN_MS_MAX))
+      report({ rule: 'R6', tripId, detail: `${owner.name} owns its zone and does not know of it` });
   }
 }
 

@@ -62,7 +62,7 @@ const LIMITS: GatewayLimits = gatewayLimits({
   commandsInFlightMax: 4,
 });
 const DRIVERS_MAX = 512;
-const COARSE_MS = 250;
+const COARSE_MS = 1_000;
 
 /**
  * One run of the server, from start to death: the real engine, upkeep, sessions and gateway on lines of its own, put together

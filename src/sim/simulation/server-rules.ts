@@ -34,6 +34,22 @@ export async function checkServer(
   }
 }
 
+/** In a quiet world a driver is with one replica. */
+export function checkHosts(servers: readonly ServerProcess[], report: Report): void {
+  const hosts = new Map<DriverId, string>();
+  for (const { engine, name } of servers) {
+    const { index } = engine;
+    for (let slot = 0; slot < index.slotsEnd; slot++) {
+      const driverId = index.driverOf(slot);
+      if (driverId === null || !index.isHere(slot)) continue;
+      const other = hosts.get(driverId);
+      if (other !== undefined)
+        report({ rule: 'R7', tripId: null, detail: `${driverId} is with ${other} and with ${name}` });
+      hosts.set(driverId, name);
+    }
+  }
+}
+
 async function storedStatus(store: MemoryTripStore, driverId: DriverId): Promise<DriverStatus> {
   const trip = await store.activeTripOfDriver(driverId);
   if (trip !== null) return trip.status as DriverStatus;

@@ -1,4 +1,5 @@
 import { hasDriver, isFinal } from '../../domain/trip.ts';
+import type { Claims } from '../../geo/claims.ts';
 import type { Offer } from '../../domain/offer.ts';
 import type { Result } from '../../domain/rejection.ts';
 import { auditTrip, type TripRecord } from '../../store/audit.ts';
@@ -33,13 +34,15 @@ export interface Hearing {
 
 /**
  * Checks each change of the store in the moment it happens: the trip by itself (R1, R4, R9), who holds what (R2, R3), how far one
- * command may go (R4), and whom an offer may go to (R8).
+ * command may go (R4), whom an offer may go to (R8), and that it was claimed for (R7).
  */
 export class StoreRules implements StoreWatch {
   private readonly holds = new Map<string, Holds>();
   private readonly ridersHold = new Map<string, string>();
   private readonly driversHold = new Map<string, string>();
   private readonly offersHold = new Map<string, string>();
+  /** Driver and trip of every claim that was ever won. */
+  private readonly claimsWon = new Set<string>();
   private readonly options: {
     readonly store: MemoryTripStore;
     readonly report: Report;
@@ -78,10 +81,27 @@ export class StoreRules implements StoreWatch {
       });
   }
 
+  /** The claims, with an ear for who wins them. */
+  watched(claims: Claims): Claims {
+    return {
+      claim: async (requests) => {
+        const won = await claims.claim(requests);
+        requests.forEach(({ driverId, tripId }, i) => {
+          if (won[i] === true) this.claimsWon.add(`${driverId} ${tripId}`);
+        });
+        return won;
+      },
+      release: (releases) => claims.release(releases),
+    };
+  }
+
   offersOpened(offers: readonly NewOffer[], openings: readonly OfferOpening[]): void {
     const { log, nowMs } = this.options;
     offers.forEach(({ tripId, offerId, driverId, offeredMs }, i) => {
       const opening = openings[i];
+      // Claims settle who wins a driver before the store has to.
+      if (!this.claimsWon.has(`${driverId} ${tripId}`))
+        this.options.report({ rule: 'R7', tripId, detail: `to be offered to ${driverId} without a claim` });
       const outcome = opening?.opened === true ? opening.offer.status : (opening?.why ?? 'no answer');
       log.note(nowMs(), tripId, `store: offer ${offerId.slice(-6)} to ${driverId}: ${outcome}`);
       if (opening?.opened !== true) return;

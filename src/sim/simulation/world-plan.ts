@@ -47,7 +47,8 @@ const DETOUR = 1.3;
 /** Requests of one world, so that a seed stays a matter of a second. */
 const RIDES_MAX = 150;
 /** Length of a world of several replicas, of one with a single server. */
-const CLUSTER_SHARE = 0.3;
+const CLUSTER_SHARE = 0.25;
+const PATIENCE = 2;
 
 const between = (prng: Prng, low: number, high: number): number => low + (high - low) * prng.float();
 const oneOf = <T>(prng: Prng, values: readonly T[]): T => values[prng.int(values.length)]!;
@@ -88,7 +89,7 @@ export function drawWorldPlan(prng: Prng, replicas: number): WorldPlan {
       offlineMs: Math.round(staleMs * between(prng, 1.5, 4)),
       openRequestsMax: prng.chance(0.2) ? 3 + prng.int(10) : 1_000,
     },
-    habits: drawHabits(prng),
+    habits: isCluster ? patient(drawHabits(prng)) : drawHabits(prng),
     faults: isCluster ? { ...drawFaults(prng), ...drawBusFaults(prng) } : drawFaults(prng),
     mishaps: isCluster ? drawClusterMishaps(prng) : drawMishaps(prng),
     replicas,
@@ -138,6 +139,12 @@ function drawPolicy(prng: Prng, halfM: number): MatchPolicy {
     fairnessSPerIdleHour: between(prng, 0, 120),
     fairnessSMax: between(prng, 0, 60),
   };
+}
+
+/** Apps that look for a frozen server less often: looking is a fifth of all that happens in a world of several. */
+function patient(habits: Habits): Habits {
+  const { phone } = habits;
+  return { ...habits, phone: { ...phone, answerTimeoutMs: PATIENCE * phone.answerTimeoutMs } };
 }
 
 function drawHabits(prng: Prng): Habits {

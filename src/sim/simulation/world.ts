@@ -16,7 +16,7 @@ import { createUnreliableStore } from '../virtual/unreliable-store.ts';
 import { VirtualClock } from '../virtual/virtual-clock.ts';
 import { VirtualRedis } from '../virtual/virtual-redis.ts';
 import { Balancer } from './balancer.ts';
-import { canaryLimits, createCanaryStore, sickened, type Canary } from './canary.ts';
+import { canaryLimits, createCanaryStore, sickened, sickenedClaims, type Canary } from './canary.ts';
 import { ClientHistory } from './client-history.ts';
 import { EventLog } from './event-log.ts';
 import { FrameRules } from './frame-rules.ts';
@@ -152,7 +152,10 @@ export class World {
         const store = createUnreliableStore(this.store, calls, this.rules);
         return {
           store: sickened(this.canary, store, this.clock),
-          claims: createUnreliableClaims(redisCalls, () => redis.claims),
+          claims: sickenedClaims(
+            this.canary,
+            createUnreliableClaims(redisCalls, () => this.rules.watched(redis.claims)),
+          ),
           redis: redis.connect(name as ReplicaId, { link: links.redis, calls: redisCalls, caller }),
         };
       },
@@ -164,7 +167,7 @@ export class World {
   private clusterParts(machine: number): ClusterParts | null {
     const { zoneMap } = this;
     if (zoneMap === null) return null;
-    return { url: machineUrl(machine), zoneMap, prng: this.processPrng.fork() };
+    return { canary: this.canary, url: machineUrl(machine), zoneMap, prng: this.processPrng.fork() };
   }
 
   /** The history of an app just installed. */
@@ -176,8 +179,8 @@ export class World {
 
   private watchSearches(): void {
     const { clock, mishaps, faults, market, store, report } = this;
-    const isFlaky = this.plan.faults.storeOutageEveryMs !== Infinity || this.plan.faults.busLoses > 0;
-    const search = new SearchRules({ store, report, isFlaky, marketId: market.marketId });
+    const isFlaky = this.plan.faults.storeOutageEveryMs !== Infinity;
+    const search = new SearchRules({ store, report, isFlaky, marketId: market.marketId, grid: this.grid });
     clock.every(SEARCH_EVERY_MS, () => {
       const { awake, lastMs: troubleMs } = mishaps;
       const isCut = faults.isStoreOut || mishaps.isSomebodyCut;

@@ -20,9 +20,10 @@ const MOVES_MS = 1_000;
 
 /**
  * R6: finds the requests and offers of its zones that this dispatcher was not told of; answers how many. Those younger than
- * `ageMsMin` are left alone: whoever stored them is about to tell.
+ * `ageMsMin` are left alone: whoever stored them is about to tell. None is by default, not even one that another replica's clock dates in
+ * the future.
  */
-async function sweepRequests(engine: Engine, served: ServedMarket, ageMsMin = 0): Promise<number> {
+async function sweepRequests(engine: Engine, served: ServedMarket, ageMsMin = -Infinity): Promise<number> {
   const { dispatcher, market } = served;
   const searching = await engine.store.searchingTrips(market.marketId, ROWS_MAX);
   const inputs: DispatchInput[] = [];

@@ -19,7 +19,7 @@ import { SILENT_LOG } from '../../src/lib/log.ts';
 import { DEFAULT_MARKET } from '../../src/market-file.ts';
 import { MemoryTripStore } from '../../src/store/trip-store-memory.ts';
 import type { TripChange, TripCommand } from '../../src/store/trip-store.ts';
-import { newDriver, tripWithDriver } from '../store/town.ts';
+import { newDriver, searchingTrip, tripWithDriver } from '../store/town.ts';
 import { MovedClock } from '../integration/moved-clock.ts';
 
 const OTHER = 'other' as ReplicaId;
@@ -137,6 +137,14 @@ describe('one replica among others', () => {
     index.columns.statusMs[slot] = Infinity;
     await seating;
     expect(index.statusOf(slot)).toBe('to_pickup');
+  });
+
+  it('R6: takes up a request that was stored by a replica whose clock is ahead', async () => {
+    const { dispatcher, upkeep, store, clock } = openReplica();
+    const requestedMs = clock.nowMs() + 4_000;
+    const { tripId } = await searchingTrip(store, { requestedMs, marketId: DEFAULT_MARKET.marketId });
+    await upkeep.takeUp();
+    expect(dispatcher.state.requests.has(tripId)).toBe(true);
   });
 
   it('takes no seat away while it cannot read the store', async () => {

@@ -106,8 +106,8 @@ export class Cluster implements Peers {
       engineClock,
       index,
       remote,
-      isWatchedElsewhere: (zone) => this.watch.isWatchedElsewhere(zone),
-      listening: (zones) => this.news.say({ kind: 'watching', zones, to: null }),
+      watchersOf: (zone) => this.watch.watchersOf(zone),
+      watching: (zones) => this.news.say({ kind: 'watching', zones, to: null }),
     });
     bus.onGap(() => this.askAnew());
   }
@@ -124,6 +124,7 @@ export class Cluster implements Peers {
       await Promise.all([
         this.news.listen(),
         this.options.bus.listen(replicaTopic(this.self), (bytes) => this.heardPost(bytes)),
+        this.places.listen(),
       ]);
       await this.membership.join();
     } catch (error) {
@@ -302,7 +303,7 @@ export class Cluster implements Peers {
     this.watch = createWatch(zoneMap, this.ownership, this.self);
     this.places.watch(this.watch.watched);
     this.desk?.ownZones(this.watch.owned);
-    // Who comes (back) may have drivers there: of zones that are new here everybody is asked once they are listened to.
+    // Who comes (back) may have drivers there: of zones that are new here everybody has just been asked.
     const known = [...this.watch.watched].filter((zone) => before.has(zone));
     if (known.length === 0) return;
     for (const to of joined) this.news.say({ kind: 'watching', zones: known, to });
@@ -324,7 +325,7 @@ export class Cluster implements Peers {
   private heardWord(word: Word, from: ReplicaId): void {
     switch (word.kind) {
       case 'watching':
-        if (word.to === null || word.to === this.self) this.places.askedFor(word.zones);
+        if (word.to === null || word.to === this.self) this.places.askedFor(word.zones, from);
         return;
       case 'leaving':
         return this.membership.heardLeaving(from);

@@ -7,12 +7,15 @@ import { encodePlaces } from '../geo/place-frame.ts';
 import type { RemoteDrivers } from '../geo/remote-drivers.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
 import { ToldPlaces } from './told-places.ts';
-import { zoneTopic } from './topics.ts';
+import { joinPlaces, splitPlaces, type PlacesSection } from './places-frame.ts';
+import { placesTopic } from './topics.ts';
 
-/** Zones published because somebody asked for them; more are not taken in, and come with the drivers' next pings. */
+/** Zones sent because somebody asked for them; more are not taken in, and come with the drivers' next pings. */
 const ASKED_MAX = 20_000;
-/** For so long a zone is published to who asked, though the roll does not show yet that somebody else watches it. */
+/** For so long a zone is sent to who asked, though the roll here does not show yet that they watch it. */
 const ASKED_MS = 5_000;
+/** Drivers of one message: about 12,000. A longer one would keep Redis and its readers busy for milliseconds. */
+const MESSAGE_BYTES = 1024 * 1024;
 /** Zones whose drivers are forgotten in one turn of the loop. */
 const FORGOTTEN_A_TURN = 8;
 
@@ -24,28 +27,33 @@ export interface PlaceFeedOptions {
   readonly engineClock: Pick<Clock, 'nowMs'>;
   readonly index: DriverIndex;
   readonly remote: RemoteDrivers;
-  readonly isWatchedElsewhere: (zone: Zone) => boolean;
-  /** These zones are listened to from now on (confirmed): all hosts are to send them whole. */
-  readonly listening: (zones: readonly Zone[]) => void;
+  /** Whoever must know the drivers of a zone, this replica perhaps among them. */
+  readonly watchersOf: (zone: Zone) => readonly ReplicaId[];
+  /** These zones are watched from now on: all hosts are to send them whole. */
+  readonly watching: (zones: readonly Zone[]) => void;
 }
 
 /** For metrics, since the start. */
 export interface PlaceCounts {
+  /** Messages sent, to one replica each; zones in them. */
   frames: number;
+  zones: number;
   bytes: number;
   heardFrames: number;
   badFrames: number;
-  /** Topics that could not be confirmed at once: they are heard when the store is back. */
-  refusedTopics: number;
 }
 
-/** Where drivers are, both ways: one frame a zone and flush to whoever watches it; nothing for a zone nobody else watches. */
+/**
+ * Where drivers are, both ways: one message a flush to each replica that watches zones with news, their drivers as one frame a zone;
+ * nothing for a zone nobody else watches. (A topic a zone made a hundred messages a second of two: at three replicas most of what
+ * places cost.)
+ */
 export class PlaceFeed {
-  readonly counts: PlaceCounts = { frames: 0, bytes: 0, heardFrames: 0, badFrames: 0, refusedTopics: 0 };
+  readonly counts: PlaceCounts = { frames: 0, zones: 0, bytes: 0, heardFrames: 0, badFrames: 0 };
   private readonly options: PlaceFeedOptions;
-  private readonly head: Uint8Array;
   private watched: ReadonlySet<Zone> = new Set();
-  private readonly asked = new Map<Zone, number>();
+  /** Who has asked for a zone, until when it is sent whole. */
+  private readonly asked = new Map<Zone, Map<ReplicaId, number>>();
   private readonly told: ToldPlaces;
   /** Not watched any more, its drivers not forgotten yet. */
   private readonly forgetting = new Set<Zone>();
@@ -53,64 +61,54 @@ export class PlaceFeed {
 
   constructor(options: PlaceFeedOptions) {
     this.options = options;
-    this.head = headOf(options.self);
     this.told = new ToldPlaces(options.index);
   }
 
-  /** The zones to listen to from now on; of those that were not listened to before, `listening` tells once that is sure. */
+  /** Begins to hear; rejects when the store is out of reach. */
+  listen(): Promise<void> {
+    return this.options.bus.listen(placesTopic(this.options.self), (bytes) => this.heard(bytes));
+  }
+
+  /** The zones whose drivers must be known from now on. */
   watch(zones: ReadonlySet<Zone>): void {
-    const { bus } = this.options;
     const before = this.watched;
     this.watched = zones;
     for (const zone of before) if (!zones.has(zone)) this.leave(zone);
     const fresh = [...zones].filter((zone) => !before.has(zone));
-    if (fresh.length === 0) return;
-    const confirmed = fresh.map((zone) => {
-      this.forgetting.delete(zone);
-      return bus
-        .listen(zoneTopic(zone), (bytes) => this.heard(zone, bytes))
-        .then(
-          () => true,
-          // The bus listens as soon as the store is back, and tells of the gap then: everything is asked for again.
-          () => {
-            this.counts.refusedTopics++;
-            return false;
-          },
-        );
-    });
-    void Promise.all(confirmed).then((all) => {
-      const heard = fresh.filter((zone, i) => all[i] === true && this.watched.has(zone));
-      if (heard.length > 0) this.options.listening(heard);
-    });
+    for (const zone of fresh) this.forgetting.delete(zone);
+    if (fresh.length > 0) this.options.watching(fresh);
   }
 
   /** What the mirror is just writing: of each zone that somebody else watches, what is news to them goes out. Call it with every plan, at once. */
   flushed(plan: FlushPlan, nowMs: number): void {
-    const { bus, clock, index, isWatchedElsewhere, remote } = this.options;
-    for (const [zone, untilMs] of this.asked) if (untilMs <= clock.nowMs()) this.asked.delete(zone);
+    const { index, remote } = this.options;
+    this.forgetAsked();
+    const mail = new Map<ReplicaId, PlacesSection[]>();
     for (const { zone, removals, slots } of plan.values()) {
-      const isAsked = this.asked.has(zone);
-      if (!isAsked && !isWatchedElsewhere(zone)) continue;
-      const told = this.told.take(zone, slots, nowMs, isAsked);
+      const readers = this.readersOf(zone);
+      if (readers.size === 0) continue;
+      const told = this.told.take(zone, slots, nowMs, this.asked.has(zone));
       if (told.length + removals.length === 0) continue;
-      const frame = encodePlaces(index, { removals, slots: told }, nowMs);
-      const bytes = Buffer.allocUnsafe(this.head.length + frame.length);
-      bytes.set(this.head);
-      bytes.set(frame, this.head.length);
-      bus.publish(zoneTopic(zone), bytes);
-      this.counts.frames++;
-      this.counts.bytes += bytes.length;
+      const section = { zone, frame: encodePlaces(index, { removals, slots: told }, nowMs) };
+      for (const to of readers) {
+        const sections = mail.get(to);
+        if (sections === undefined) mail.set(to, [section]);
+        else sections.push(section);
+      }
     }
+    for (const [to, sections] of mail) this.send(to, sections);
     remote.settle(nowMs);
   }
 
-  /** Another replica listens to these zones from now on: the drivers there who are here go out whole with the next flushes. */
-  askedFor(zones: readonly Zone[]): void {
+  /** Another replica watches these zones from now on: the drivers there who are here go to it whole with the next flushes. */
+  askedFor(zones: readonly Zone[], by: ReplicaId): void {
     const { index, clock } = this.options;
     const untilMs = clock.nowMs() + ASKED_MS;
     const wanted = new Set(zones);
     for (const zone of wanted) {
-      if (this.asked.size < ASKED_MAX || this.asked.has(zone)) this.asked.set(zone, untilMs);
+      const askers = this.asked.get(zone);
+      if (askers !== undefined) askers.set(by, untilMs);
+      else if (this.asked.size < ASKED_MAX) this.asked.set(zone, new Map([[by, untilMs]]));
     }
     for (let slot = 0; slot < index.slotsEnd; slot++) {
       if (!index.isLive(slot) || !index.isHere(slot)) continue;
@@ -120,25 +118,61 @@ export class PlaceFeed {
   }
 
   close(): void {
-    for (const zone of this.watched) this.options.bus.unlisten(zoneTopic(zone));
+    this.options.bus.unlisten(placesTopic(this.options.self));
     this.watched = new Set();
     this.forgetTimer?.cancel();
   }
 
-  private heard(zone: Zone, bytes: Uint8Array): void {
-    const { self, remote, engineClock } = this.options;
-    const from = senderOf(bytes);
-    if (from === self) return;
-    if (from === null) {
+  private readersOf(zone: Zone): Set<ReplicaId> {
+    const readers = new Set(this.options.watchersOf(zone));
+    for (const replicaId of this.asked.get(zone)?.keys() ?? []) readers.add(replicaId);
+    readers.delete(this.options.self);
+    return readers;
+  }
+
+  private forgetAsked(): void {
+    const nowMs = this.options.clock.nowMs();
+    for (const [zone, askers] of this.asked) {
+      for (const [replicaId, untilMs] of askers) if (untilMs <= nowMs) askers.delete(replicaId);
+      if (askers.size === 0) this.asked.delete(zone);
+    }
+  }
+
+  /** In messages of about MESSAGE_BYTES at most, or of one zone. */
+  private send(to: ReplicaId, sections: readonly PlacesSection[]): void {
+    const { bus, self } = this.options;
+    let from = 0;
+    let length = 0;
+    for (let at = 0; at <= sections.length; at++) {
+      const next = sections[at]?.frame.length ?? Infinity;
+      if (at > from && length + next > MESSAGE_BYTES) {
+        const bytes = joinPlaces(self, sections.slice(from, at));
+        bus.publish(placesTopic(to), bytes);
+        this.counts.frames++;
+        this.counts.zones += at - from;
+        this.counts.bytes += bytes.length;
+        from = at;
+        length = 0;
+      }
+      length += next;
+    }
+  }
+
+  /** Zones that are not watched here, or not any more, are passed over: nobody would tell when their drivers leave. */
+  private heard(bytes: Uint8Array): void {
+    const { remote, engineClock } = this.options;
+    const mail = splitPlaces(bytes);
+    if (mail === null) {
       this.counts.badFrames++;
       return;
     }
     this.counts.heardFrames++;
-    remote.apply(from, zone, bytes.subarray(2 + from.length), engineClock.nowMs());
+    const nowMs = engineClock.nowMs();
+    for (const { zone, frame } of mail.sections)
+      if (this.watched.has(zone)) remote.apply(mail.from, zone, frame, nowMs);
   }
 
   private leave(zone: Zone): void {
-    this.options.bus.unlisten(zoneTopic(zone));
     this.forgetting.add(zone);
     this.forgetTimer ??= this.options.clock.after(0, () => this.forgetSome());
   }
@@ -153,20 +187,4 @@ export class PlaceFeed {
     }
     if (this.forgetting.size > 0) this.forgetTimer = this.options.clock.after(0, () => this.forgetSome());
   }
-}
-
-/*
- * Before the zone's frame of geo/place-frame.ts: version (u8), length of the sender's id (u8), the id (ASCII).
- */
-const VERSION = 1;
-
-function headOf(self: ReplicaId): Uint8Array {
-  return Buffer.concat([Uint8Array.of(VERSION, self.length), Buffer.from(self, 'latin1')]);
-}
-
-/** Null for another version's frame, or a damaged one. */
-function senderOf(bytes: Uint8Array): ReplicaId | null {
-  const length = bytes[1] ?? 0;
-  if (bytes[0] !== VERSION || length === 0 || bytes.length < 2 + length) return null;
-  return Buffer.from(bytes.buffer, bytes.byteOffset + 2, length).toString('latin1') as ReplicaId;
 }

@@ -4,7 +4,7 @@ import type { News } from '../dispatch/peers.ts';
 
 /** What replicas tell each other about themselves, in the same frames as the news. */
 export type Word =
-  /** The sender listens to these zones' topics from now on: whoever hosts drivers there sends them whole. `to` null = all. */
+  /** The sender watches these zones from now on: whoever hosts drivers there sends them whole. `to` null = all. */
   | { readonly kind: 'watching'; readonly zones: readonly Zone[]; readonly to: ReplicaId | null }
   /** Owns nothing any more, still serves its clients; said again with what would be each beat. */
   | { readonly kind: 'leaving' }

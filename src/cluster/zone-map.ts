@@ -55,8 +55,6 @@ export interface Watch {
   readonly watched: ReadonlySet<Zone>;
   /** Who watches a zone, by id; kept once asked. */
   watchersOf(zone: Zone): readonly ReplicaId[];
-  /** Whether anybody but this replica watches it: only then are its drivers' places published. */
-  isWatchedElsewhere(zone: Zone): boolean;
 }
 
 export function createWatch(map: ZoneMap, ownership: Ownership, self: ReplicaId): Watch {
@@ -79,6 +77,5 @@ export function createWatch(map: ZoneMap, ownership: Ownership, self: ReplicaId)
     owned,
     watched,
     watchersOf,
-    isWatchedElsewhere: (zone) => watchersOf(zone).some((replicaId) => replicaId !== self),
   };
 }

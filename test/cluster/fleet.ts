@@ -25,7 +25,7 @@ export const DOWNTOWN: Place = { lat: 37.78, lng: -122.41 };
 export const LEASE_MS = CLUSTER_TIMING.leaseMs;
 
 const START_MS = 1_700_000_000_000;
-const FLUSH_MS = 250;
+export const FLUSH_MS = 250;
 /** Half a round trip to the store. */
 const WAY_MS = 2;
 const CAB = { vehicleClass: 'economy', seats: 4 } as const;

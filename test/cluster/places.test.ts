@@ -1,8 +1,10 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { zoneTopic } from '../../src/cluster/topics.ts';
-import { zoneAt } from '../../src/domain/cell.ts';
-import type { DriverId } from '../../src/domain/ids.ts';
-import { Fleet, GRID, place, placeOwnedBy, type Member } from './fleet.ts';
+import { joinPlaces, splitPlaces } from '../../src/cluster/places-frame.ts';
+import { placesTopic } from '../../src/cluster/topics.ts';
+import type { Zone } from '../../src/domain/cell.ts';
+import type { DriverId, ReplicaId } from '../../src/domain/ids.ts';
+import { Fleet, FLUSH_MS, place, placeOwnedBy, type Member } from './fleet.ts';
 
 const PARIS = { lat: 48.85, lng: 2.35 };
 
@@ -111,29 +113,65 @@ describe('drivers’ places', () => {
     expect(a.remote.hostOf(d2)).toBe(b.id);
   });
 
-  it('of zones not watched any more are forgotten, and their topics left', async () => {
+  it('of zones not watched any more are forgotten', async () => {
     const fleet = new Fleet();
     const [a, b] = await fleet.start('aaaaaaaa', 'bbbbbbbb');
     const at = placeOwnedBy(a!);
     const d1 = place(b!, 'd1', at);
     await fleet.run(500);
     expect(knows(a!, d1)).toBe(true);
-    expect(a!.bus.hears(zoneTopic(zoneAt(at.lat, at.lng, GRID)))).toBe(true);
     await Promise.all([a!.cluster.drain(), fleet.run(1_000)]);
     expect(a!.cluster.status.watchedZones).toBe(0);
-    expect(a!.bus.hears(zoneTopic(zoneAt(at.lat, at.lng, GRID)))).toBe(false);
     expect(knows(a!, d1)).toBe(false);
   });
 
   it('that are damaged on the way change nothing', async () => {
     const { fleet, a, b } = await two();
     const zone = [...b.desk.zones][0]!;
-    a.bus.publish(zoneTopic(zone), Uint8Array.of(1, 200, 1, 2));
-    a.bus.publish(zoneTopic(zone), new Uint8Array());
-    a.bus.publish(zoneTopic(zone), Uint8Array.of(1, 1, 97, 5, 5));
+    const topic = placesTopic(b.id);
+    const whole = joinPlaces(a.id, [{ zone, frame: Uint8Array.of(5, 5) }]);
+    a.bus.publish(topic, Uint8Array.of(2, 200, 1, 2));
+    a.bus.publish(topic, new Uint8Array());
+    a.bus.publish(topic, whole.subarray(0, whole.length - 1));
+    // Whole, but what is in it is no frame.
+    a.bus.publish(topic, whole);
     await fleet.run(100);
-    expect(b.cluster.status.places.badFrames).toBe(2);
+    expect(b.cluster.status.places.badFrames).toBe(3);
     expect(b.remote.counts.badFrames).toBe(1);
     expect(b.index.count).toBe(0);
+  });
+
+  it('of many zones go to each who watches any of them in one message a flush', async () => {
+    const { fleet, a, b } = await two();
+    for (let n = 0; n < 40; n++) place(a, `d${n}`, { lat: 37.62 + n * 0.005, lng: -122.53 + n * 0.005 });
+    await fleet.run(6_000);
+    const before = a.cluster.status.places;
+    const { frames, zones } = { ...before };
+    for (let n = 0; n < 40; n++) place(a, `d${n}`, { lat: 37.621 + n * 0.005, lng: -122.53 + n * 0.005 });
+    await fleet.run(FLUSH_MS);
+    const after = a.cluster.status.places;
+    expect(after.frames - frames).toBe(1);
+    expect(after.zones - zones).toBeGreaterThan(3);
+    expect(b.index.count).toBeGreaterThan(0);
+  });
+});
+
+describe('a message of places', () => {
+  it('is what was joined, and refused whole when a byte is missing', () => {
+    const sections = fc.array(fc.record({ zone: fc.nat(), frame: fc.uint8Array({ maxLength: 50 }) }));
+    fc.assert(
+      fc.property(sections, fc.nat(), (given, cut) => {
+        const from = 'aaaaaaaa' as ReplicaId;
+        const zones = given.map(({ zone, frame }) => ({ zone: zone as Zone, frame }));
+        const bytes = joinPlaces(from, zones);
+        const read = splitPlaces(bytes);
+        expect(read?.from).toBe(from);
+        expect(read?.sections.map(({ zone, frame }) => [zone, [...frame]])).toEqual(
+          given.map(({ zone, frame }) => [zone, [...frame]]),
+        );
+        const some = splitPlaces(bytes.subarray(0, cut % bytes.length));
+        if (some !== null) expect(some.sections.length).toBeLessThan(Math.max(1, given.length));
+      }),
+    );
   });
 });

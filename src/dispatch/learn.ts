@@ -62,7 +62,9 @@ function learnTrip(engine: Engine, { change, driverId }: TripChanged): void {
   }
   dispatcher?.input(...inputs);
   for (const offer of closedOffers) announceClosed(engine, offer);
-  if (event === null || event.kind === 'requested') return;
+  // Who asked has the answer; should the news of the trip's end be lost, it is to be looked up.
+  if (event?.kind === 'requested') return engine.seatedTrips.note(trip);
+  if (event === null) return;
   tell(engine, trip);
   if (event.kind === 'released' && driverId !== null)
     engine.announcer.toDriver(driverId, { t: 'duty', status: 'available' });

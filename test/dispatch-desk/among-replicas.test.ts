@@ -8,7 +8,7 @@ import { catchUp } from '../../src/dispatch/settlement.ts';
 import { ALONE, type News } from '../../src/dispatch/peers.ts';
 import { Upkeep } from '../../src/dispatch/upkeep.ts';
 import { DEFAULT_GRID } from '../../src/domain/cell.ts';
-import type { DriverId, ReplicaId } from '../../src/domain/ids.ts';
+import type { DriverId, ReplicaId, RiderId } from '../../src/domain/ids.ts';
 import { createMemoryClaims } from '../../src/geo/claims-memory.ts';
 import { DriverIndex } from '../../src/geo/driver-index.ts';
 import { createIngest } from '../../src/geo/ingest.ts';
@@ -20,6 +20,7 @@ import { DEFAULT_MARKET } from '../../src/market-file.ts';
 import { MemoryTripStore } from '../../src/store/trip-store-memory.ts';
 import type { TripChange, TripCommand } from '../../src/store/trip-store.ts';
 import { newDriver, searchingTrip, tripWithDriver } from '../store/town.ts';
+import { RIDE } from '../integration/city.ts';
 import { MovedClock } from '../integration/moved-clock.ts';
 
 const OTHER = 'other' as ReplicaId;
@@ -137,6 +138,13 @@ describe('one replica among others', () => {
     index.columns.statusMs[slot] = Infinity;
     await seating;
     expect(index.statusOf(slot)).toBe('to_pickup');
+  });
+
+  it('R6: a request made here is looked up when news were lost: its end may have been among them', async () => {
+    const { desk, engine } = openReplica();
+    const made = await desk.rider('rider' as RiderId, { t: 'request', id: 'ride', ...RIDE });
+    const tripId = made.ok ? made.value.trip?.tripId : null;
+    expect([...engine.seatedTrips.doubts()]).toEqual([{ tripId, driverId: null, isTold: true }]);
   });
 
   it('R6: takes up a request that was stored by a replica whose clock is ahead', async () => {

@@ -9,6 +9,7 @@ import { createPrng, type Prng } from '../../lib/prng.ts';
 import { freePort } from '../../private-processes.ts';
 import type { PrivateStores } from '../../private-stores.ts';
 import { Child } from '../../child.ts';
+import { HeapClock } from '../demo/heap-clock.ts';
 import { marketFileText } from '../demo/server-env.ts';
 import { type ChaosCity, type ChaosCitySpec, chaosCity } from './chaos-city.ts';
 import type { ChaosOptions } from './chaos-options.ts';
@@ -31,6 +32,7 @@ const AFTERMATH_MS = 5_000;
 /** Longer than a request may wait for a driver and the longest trip together. */
 const SETTLE_MS_MAX = 100_000;
 const CLIENT_STOP_MS_MAX = 5_000;
+const TIMER_STEP_MS = 5;
 
 /** What a chaos run touches of the world around it. */
 export interface ChaosWorld {
@@ -61,6 +63,8 @@ export interface RunRecord {
 export class ChaosRun {
   private readonly options: ChaosOptions;
   private readonly world: ChaosWorld;
+  /** Of what is planned: stopped with the run, so that nothing happens after its end. */
+  private readonly clock: HeapClock;
   private readonly prng: Prng;
   private readonly schedule: readonly Fault[];
   private readonly city: ChaosCity;
@@ -77,6 +81,7 @@ export class ChaosRun {
     this.options = options;
     this.world = world;
     this.dir = dir;
+    this.clock = new HeapClock(world.clock, TIMER_STEP_MS);
     this.prng = createPrng(seed);
     this.schedule = planFaults({ prng: this.prng.fork(), replicas: options.replicas, forMs });
     this.spec = { seed, drivers, ridesPerS, zoneRings, askMs: forMs + 120_000 };
@@ -126,8 +131,8 @@ export class ChaosRun {
     await Promise.all(this.sites.map(({ replica }) => replica.start(1)));
     const client = await this.startClients();
     const trial = new Trial({
-      ...{ clock: world.clock, print: world.print, sites: this.sites, zones: this.city.zones, client },
-      box: new FaultBox({ clock: world.clock, sites: this.sites, stores: this.stores }),
+      ...{ clock: this.clock, print: world.print, sites: this.sites, zones: this.city.zones, client },
+      box: new FaultBox({ clock: this.clock, sites: this.sites, stores: this.stores }),
       secret: this.secret,
     });
     await client.before(this.withFaults(trial));
@@ -203,8 +208,8 @@ export class ChaosRun {
 
   /** The fault phase: each fault at its time, until the last has ended. */
   private async withFaults(trial: Trial): Promise<void> {
-    const { clock, print } = this.world;
-    const { schedule } = this;
+    const { print } = this.world;
+    const { clock, schedule } = this;
     const beganMs = clock.nowMs();
     print(`${schedule.length} faults in ${this.options.forMs / 1_000} s, seed ${this.options.seed}`);
     const performed: Promise<void>[] = [];
@@ -228,6 +233,7 @@ export class ChaosRun {
 
   /** Ends whatever still runs; after an orderly run only the stores. */
   private async end(): Promise<void> {
+    this.clock.stop();
     await this.clientChild?.stop(CLIENT_STOP_MS_MAX);
     for (const { replica } of this.sites) replica.abandon();
     await Promise.all(this.sites.map(({ replica }) => replica.kill()));
@@ -237,7 +243,7 @@ export class ChaosRun {
   }
 
   private pause(delayMs: number): Promise<void> {
-    return new Promise((resolve) => void this.world.clock.after(Math.max(0, delayMs), resolve));
+    return new Promise((resolve) => void this.clock.after(Math.max(0, delayMs), resolve));
   }
 }
 

@@ -81,8 +81,8 @@ export class FaultyLink {
     const ended = (): void => {
       this.lanes.delete(there);
       this.lanes.delete(back);
-      near.resetAndDestroy();
-      far.resetAndDestroy();
+      drop(near);
+      drop(far);
     };
     const there = new Lane({ from: near, to: far, ended, ...options });
     const back = new Lane({ from: far, to: near, ended, ...options });
@@ -91,6 +91,12 @@ export class FaultyLink {
       lane.modeIs(mode);
     }
   }
+}
+
+/** With a reset where it is still open for writing: libuv does not reset what is shutting down, and Node then never closes it. */
+function drop(socket: Socket): void {
+  if (socket.writableEnded || socket.connecting) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 interface LaneOptions {

@@ -130,11 +130,15 @@ export class Replica {
   /** False when it ends, or does not serve in time. */
   private async serves(life: Life): Promise<boolean> {
     const ready = new Promise<boolean>((resolve) => {
+      const limit = this.options.clock.after(START_MS_MAX, () => resolve(false));
+      const settle = (serves: boolean): void => {
+        limit.cancel();
+        resolve(serves);
+      };
       createInterface({ input: life.child.stdout! }).on('line', (line) => {
-        if (line.startsWith('{"ready":true')) resolve(true);
+        if (line.startsWith('{"ready":true')) settle(true);
       });
-      void life.ended.then(() => resolve(false));
-      this.options.clock.after(START_MS_MAX, () => resolve(false));
+      void life.ended.then(() => settle(false));
     });
     life.isServing = await ready;
     return life.isServing;

@@ -20,12 +20,16 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-/** Runs it as a person would; answers the exit code and all that it said. */
-function chaos(...args: string[]): Promise<{ code: number | null; said: string }> {
+/** Runs it as a person would, who presses Ctrl-C at the sight of `fright`; answers the exit code and all that it said. */
+function chaos(args: string[], fright?: string): Promise<{ code: number | null; said: string }> {
   const child = spawn(process.execPath, [MAIN, 'chaos', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   for (const output of [child.stdout, child.stderr])
-    output.on('data', (data: Buffer) => (said += data.toString()));
+    output.on('data', (data: Buffer) => {
+      const before = said;
+      said += data.toString();
+      if (fright !== undefined && said.includes(fright) && !before.includes(fright)) child.kill('SIGINT');
+    });
   return new Promise((resolve) => child.on('close', (code) => resolve({ code, said })));
 }
 
@@ -33,7 +37,7 @@ describe('npm run chaos', () => {
   it('R1 to R6, R11, R12: three replicas, killed and cut off, lose nothing and assign nothing twice', async () => {
     const json = path.join(dir, 'report.json');
     const small = ['--zone-rings', '1', '--drivers', '40', '--rides-per-s', '0.8'];
-    const { code, said } = await chaos(
+    const { code, said } = await chaos([
       '--for',
       '14s',
       '--replicas',
@@ -43,7 +47,7 @@ describe('npm run chaos', () => {
       ...small,
       '--json',
       json,
-    );
+    ]);
     expect(said).toMatch(/\nclean\n/);
     expect(code).toBe(0);
     const report = JSON.parse(readFileSync(json, 'utf8')) as ChaosReport;
@@ -61,8 +65,17 @@ describe('npm run chaos', () => {
     expect(takeoverS.samples + takeoverAmidOtherFaultsS.samples).toBeGreaterThan(0);
   }, 240_000);
 
+  it('ends at once, with all that it started, when it is interrupted', async () => {
+    const { code, said } = await chaos(
+      ['--for', '1h', '--replicas', '1', '--drivers', '5'],
+      'kill replica 0',
+    );
+    expect(said).toContain('chaos: interrupted');
+    expect(code).toBe(1);
+  }, 120_000);
+
   it('says what is wrong with its arguments', async () => {
-    const { code, said } = await chaos('--for', 'ever');
+    const { code, said } = await chaos(['--for', 'ever']);
     expect(code).toBe(2);
     expect(said).toContain('--for is a time like 30s');
     expect(() => parseChaosOptions(['--replicas', '0'])).toThrow('from 1 to 8');

@@ -35,7 +35,7 @@ export interface Load {
 export const CALM: Load = { level: 'calm', pressure: 0 };
 
 /** How often the load is looked at, wall ms. */
-const SAMPLE_MS = 100;
+const SAMPLE_MS = 50;
 /** The weight of one sample, and the most it may say. */
 const WEIGHT = 0.2;
 const PRESSURE_MAX = 1.5;

@@ -28,8 +28,6 @@ export interface TrialOptions {
   readonly warmUpMs: number;
   readonly measureMs: number;
   readonly seed: number;
-  /** A folder for CPU profiles of the servers; they cost time themselves, so the figures are not to be used then. */
-  readonly profileDir: string | null;
   readonly clock: Clock;
 }
 
@@ -60,7 +58,7 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
     const servers: { url: string; pid: number }[] = [];
     // One after the other: the first migrates the database.
     for (let n = 1; n <= options.replicas; n++) {
-      const server = childOf(options, `server ${n}`, [...profileFlags(options), MAIN, 'server'], env);
+      const server = childOf(options, `server ${n}`, [MAIN, 'server'], env);
       children.push(server);
       const port = await server.firstLine(readyPort);
       servers.push({ url: `http://127.0.0.1:${port}`, pid: server.pid! });
@@ -154,9 +152,6 @@ function childOf(
 ): Child {
   return new Child({ name, args, env, clock });
 }
-
-const profileFlags = ({ profileDir }: TrialOptions): string[] =>
-  profileDir === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`];
 
 function answerOf<K extends FromFleet['kind']>(
   fleet: Child,

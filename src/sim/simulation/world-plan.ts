@@ -68,7 +68,8 @@ export function drawWorldPlan(prng: Prng, replicas: number): WorldPlan {
   const speedMps = between(prng, 7, 12);
   // One driver serves a ride in about the time of two drives across half the place, and of standing at both kerbs.
   const rideMs = ((2 * halfM * DETOUR) / speedMps + 45) * 1000;
-  const load = between(prng, 0.4, 2);
+  // Where a world is short, more of it is about what waits.
+  const load = between(prng, 0.4, 2) * (isCluster ? 1.5 : 1);
   const rides = Math.min(RIDES_MAX, Math.ceil((load * drivers * durationMs) / rideMs));
   const policy = drawPolicy(prng, halfM);
   const staleMs = Math.round(between(prng, 25, 60) * 1000);
@@ -90,7 +91,7 @@ export function drawWorldPlan(prng: Prng, replicas: number): WorldPlan {
       openRequestsMax: prng.chance(0.2) ? 3 + prng.int(10) : 1_000,
     },
     habits: isCluster ? patient(drawHabits(prng)) : drawHabits(prng),
-    faults: isCluster ? { ...drawFaults(prng), ...drawBusFaults(prng) } : drawFaults(prng),
+    faults: isCluster ? { ...drawFaults(prng, 0.5), ...drawBusFaults(prng) } : drawFaults(prng, 0.2),
     mishaps: isCluster ? drawClusterMishaps(prng) : drawMishaps(prng),
     replicas,
     cluster: isCluster ? drawClusterPlan(prng, durationMs) : null,
@@ -197,9 +198,9 @@ function drawBusFaults(prng: Prng): Pick<FaultPlan, 'busMs' | 'busLoses' | 'busR
   };
 }
 
-function drawFaults(prng: Prng): FaultPlan {
-  // Every fifth world is healthy: a bug that needs no fault must not hide behind one.
-  const severity = prng.chance(0.2) ? 0 : prng.float();
+/** `healthy`: the share of worlds in which no line fails: a bug that needs no fault must not hide behind one. */
+function drawFaults(prng: Prng, healthy: number): FaultPlan {
+  const severity = prng.chance(healthy) ? 0 : prng.float();
   return {
     storeMs: between(prng, 1, 40),
     storeRefuses: 0.02 * severity * prng.float(),

@@ -65,7 +65,7 @@ export class ActiveTrips {
   update(trip: Trip): void {
     const { driverId } = trip;
     if (driverId === null || !this.options.seats.hasDriver(driverId)) return;
-    if (this.latest.note(driverId, trip) === 'older') return;
+    if (this.latest.note(driverId, trip, hasDriver(trip.status)) === 'older') return;
     const before = this.byDriver.get(driverId);
     const follower = before?.trip.tripId === trip.tripId ? before.follower : null;
     if (hasDriver(trip.status)) this.byDriver.set(driverId, { trip, toldMs: before?.toldMs ?? 0, follower });
@@ -85,7 +85,7 @@ export class ActiveTrips {
 
   /** The driver gave the trip up, which has none now. */
   release(driverId: DriverId, trip: Trip): void {
-    if (this.latest.note(driverId, trip) !== 'older') this.byDriver.delete(driverId);
+    if (this.latest.note(driverId, trip, false) !== 'older') this.byDriver.delete(driverId);
   }
 
   /** A usable fix of a driver; `isNewest`: the index moved with it. */

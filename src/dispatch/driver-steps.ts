@@ -44,7 +44,8 @@ export function driverSeen(state: DispatchState, input: Input<'driver_seen'>, no
 /** The store is the truth and the index a picture of it: whatever is not older than what is known is painted, also twice. */
 export function driverStatus(state: DispatchState, input: Input<'driver_status'>, nowMs: number): void {
   const { driverId, status, dropoff, mark } = input;
-  if (mark !== undefined && state.latestTrips.note(driverId, mark) === 'older') return;
+  if (mark !== undefined && state.latestTrips.note(driverId, mark, status !== 'available') === 'older')
+    return;
   const { index } = state;
   const slot = index.slotOf(driverId);
   if (slot < 0) return;

@@ -3,8 +3,8 @@ import type { Trip } from '../domain/trip.ts';
 
 /** What tells an old word about a driver's trips from a new one. */
 export type TripMark = Pick<Trip, 'tripId' | 'version' | 'driverId' | 'acceptedMs'>;
-/** `acceptedMs`: when this driver accepted it; null = not known. */
-type Known = Omit<TripMark, 'driverId'>;
+/** `acceptedMs`: when this driver accepted it; null = not known. `binds`: the driver had it still. */
+type Known = Omit<TripMark, 'driverId'> & { readonly binds: boolean };
 export type News = 'newer' | 'same' | 'older';
 
 /**
@@ -20,24 +20,26 @@ export class LatestTrips {
     this.driversMax = driversMax;
   }
 
-  /** Takes note of a trip that is, or was until this version, the driver's; `older`: it changes nothing. */
-  note(driverId: DriverId, mark: TripMark): News {
+  /** Takes note of a trip that is (`binds`), or was until this version, the driver's; `older`: it changes nothing. */
+  note(driverId: DriverId, mark: TripMark, binds = true): News {
     const { tripId, version } = mark;
     // When somebody else accepted it says nothing about this driver.
     const acceptedMs = mark.driverId === driverId ? mark.acceptedMs : null;
     const known = this.marks.get(driverId);
-    const news = known === undefined ? 'newer' : compare(known, { tripId, version, acceptedMs });
+    const news = known === undefined ? 'newer' : compare(known, { tripId, version, acceptedMs, binds });
     if (news !== 'newer') return news;
     this.marks.delete(driverId);
     if (this.marks.size >= this.driversMax) this.marks.delete(this.marks.keys().next().value!);
     // A trip given up has lost its time of acceptance; the next one was still accepted after it.
     const since = acceptedMs ?? (known?.tripId === tripId ? known.acceptedMs : null);
-    this.marks.set(driverId, { tripId, version, acceptedMs: since });
+    this.marks.set(driverId, { tripId, version, acceptedMs: since, binds });
     return news;
   }
 }
 
 function compare(known: Known, next: Known): News {
+  // A trip given up that was never heard of while the driver had it: it frees whom no other trip binds.
+  if (known.tripId !== next.tripId && next.acceptedMs === null && !next.binds && !known.binds) return 'same';
   if (known.tripId !== next.tripId)
     return next.acceptedMs !== null && next.acceptedMs > (known.acceptedMs ?? -Infinity) ? 'newer' : 'older';
   if (known.version === next.version) return 'same';

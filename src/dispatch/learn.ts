@@ -1,6 +1,6 @@
 import type { DriverId, ReplicaId } from '../domain/ids.ts';
 import type { Offer } from '../domain/offer.ts';
-import type { Trip } from '../domain/trip.ts';
+import { hasDriver, type Trip } from '../domain/trip.ts';
 import { unreachable } from '../lib/assert.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { statusInput, type DispatchInput } from './dispatch-input.ts';
@@ -17,8 +17,10 @@ type TripChanged = Extract<News, { kind: 'trip_changed' }>;
 export function learn(engine: Engine, news: News, from: ReplicaId | null): void {
   switch (news.kind) {
     case 'trip_changed':
+      if (from !== null) doubtBound(engine, news.change.trip);
       return learnTrip(engine, news);
     case 'trip_found':
+      if (from !== null) doubtBound(engine, news.trip);
       return learnFound(engine, news);
     case 'offer_opened':
       return learnOpened(engine, news.offer, news.trip, from);
@@ -39,6 +41,15 @@ export function learn(engine: Engine, news: News, from: ReplicaId | null): void 
     default:
       return unreachable(news);
   }
+}
+
+/**
+ * What binds a driver who is seated here is mostly stored here. Told by another replica, it may be so late that the driver has moved
+ * here since, and the news of the trip's end may have been lost before: so it is looked up.
+ */
+function doubtBound({ seats, doubts }: Engine, { tripId, driverId, status }: Trip): void {
+  if (driverId !== null && hasDriver(status) && seats.hasDriver(driverId))
+    doubts.add({ tripId, driverId, isTold: true });
 }
 
 function learnTrip(engine: Engine, { change, driverId }: TripChanged): void {

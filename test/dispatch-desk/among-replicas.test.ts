@@ -19,7 +19,7 @@ import { SILENT_LOG } from '../../src/lib/log.ts';
 import { DEFAULT_MARKET } from '../../src/market-file.ts';
 import { MemoryTripStore } from '../../src/store/trip-store-memory.ts';
 import type { TripChange, TripCommand } from '../../src/store/trip-store.ts';
-import { newDriver, searchingTrip, tripWithDriver } from '../store/town.ts';
+import { byDriver, newDriver, searchingTrip, transitionOf, tripWithDriver } from '../store/town.ts';
 import { RIDE } from '../integration/city.ts';
 import { MovedClock } from '../integration/moved-clock.ts';
 
@@ -153,6 +153,21 @@ describe('one replica among others', () => {
     const { tripId } = await searchingTrip(store, { requestedMs, marketId: DEFAULT_MARKET.marketId });
     await upkeep.takeUp();
     expect(dispatcher.state.requests.has(tripId)).toBe(true);
+  });
+
+  it('R6: late news that bind a driver who is seated here are looked up: their end may have been told and lost', async () => {
+    const { engine, desk, store, index } = openReplica();
+    const { trip, driverId } = await tripWithDriver(store, [], { marketId: DEFAULT_MARKET.marketId });
+    const bound = (await store.trip(trip.tripId))!;
+    await store.execute(transitionOf('released', trip.tripId, byDriver(driverId)));
+    const onDuty = { vehicle: VEHICLE, marketId: DEFAULT_MARKET.marketId, onDuty: true, sinceMs: 1 };
+    await store.setDuty({ driverId, ...onDuty });
+    await desk.seat({ role: 'driver', driverId });
+    const status = (): string => index.statusOf(index.slotOf(driverId));
+    learn(engine, { kind: 'trip_found', trip: bound, driverId: null }, OTHER);
+    expect(status()).toBe('to_pickup');
+    await engine.doubts.resolve((one, doubt) => catchUp(engine, one, doubt));
+    expect(status()).toBe('available');
   });
 
   it('takes no seat away while it cannot read the store', async () => {

@@ -36,6 +36,16 @@ it('when another driver accepted a trip says nothing about who gave it up', () =
   expect(latest.note(driverId(1), mark(1, 4, 20, 2))).toBe('older');
 });
 
+// Found by the simulation of three replicas, seed 442: the acceptance was told while news were lost, then the trip was given up.
+it('a trip given up that was never heard of frees whom the newest known trip does not bind, and nobody else', () => {
+  const latest = new LatestTrips(10);
+  latest.note(driverId(1), mark(1, 4, 5), true);
+  expect(latest.note(driverId(1), mark(2, 3, null, 2), false)).toBe('older');
+  latest.note(driverId(1), mark(1, 5, 5), false);
+  expect(latest.note(driverId(1), mark(2, 3, null, 2), false)).toBe('same');
+  expect(latest.note(driverId(1), mark(1, 4, 5), true)).toBe('older');
+});
+
 it('holds at most driversMax drivers; who was heard of first is forgotten (R10)', () => {
   const latest = new LatestTrips(2);
   for (const n of [1, 2, 3]) latest.note(driverId(n), mark(n, 5, 5, n));

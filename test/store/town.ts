@@ -127,13 +127,14 @@ export async function openOffer(
 export async function tripWithDriver(
   store: TripStore,
   steps: readonly PlainTransition[] = [],
+  over: Partial<NewTrip> = {},
 ): Promise<{ trip: NewTrip; driverId: DriverId; offer: NewOffer }> {
-  const trip = await searchingTrip(store);
+  const trip = await searchingTrip(store, over);
   const offer = await openOffer(store, trip.tripId);
   valueOf(await store.execute(answerOf('accept', offer)));
   for (const step of steps) {
-    const over = step === 'started' ? { pin: trip.pin } : {};
-    valueOf(await store.execute(transitionOf(step, trip.tripId, byDriver(offer.driverId), over)));
+    const fields = step === 'started' ? { pin: trip.pin } : {};
+    valueOf(await store.execute(transitionOf(step, trip.tripId, byDriver(offer.driverId), fields)));
   }
   return { trip, driverId: offer.driverId, offer };
 }

@@ -67,8 +67,12 @@ class ServerSet {
     }
   }
 
+  /** Serves; the log has said so of every replica, too: it may come after the line that is for programs. */
   async ready(): Promise<Ready> {
-    return (await this.line(({ ready }) => ready === true)) as unknown as Ready;
+    const ready = (await this.line((line) => line['ready'] === true)) as unknown as Ready;
+    for (const replica of ready.ports.keys())
+      await this.line((line) => line['msg'] === 'replica serves' && line['replica'] === replica);
+    return ready;
   }
 
   /** Numbers of the processes that have served, oldest first. */

@@ -33,10 +33,7 @@ export interface ReplicaOptions extends Omit<EngineOptions, 'index' | 'ingest' |
   readonly timing?: ClusterTiming;
 }
 
-/**
- * Everything of a server behind its doors: an engine among others. The program and the simulation put it together with this
- * function, on stores and buses of their own.
- */
+/** Everything of a server behind its doors: an engine among others. (The simulation's twin is src/sim/simulation/server-cluster.ts.) */
 export interface Replica {
   readonly engine: Engine;
   readonly cluster: Cluster;

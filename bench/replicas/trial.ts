@@ -5,7 +5,6 @@ import type { Clock } from '../../src/lib/clock.ts';
 import { DEFAULT_MARKET } from '../../src/market-file.ts';
 import { startPrivateStores } from '../../src/private-stores.ts';
 import { until } from '../../src/private-processes.ts';
-import { issueToken } from '../../src/gateway/auth.ts';
 import type { FromFleet, Routing, ToFleet } from './fleet-messages.ts';
 import { pingsTaken, read, type Usage, usedBetween, type Watched } from './usage.ts';
 
@@ -66,7 +65,7 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
     const fleet = childOf(options, 'the fleet', [FLEET], process.env);
     children.push(fleet);
     const serverUrls = servers.map(({ url }) => url);
-    await allOwnZones(options, serverUrls);
+    await allJoined(options, serverUrls);
     const serverPids = servers.map(({ pid }) => pid);
     return await measure(options, fleet, { serverUrls, serverPids, redisPid: stores.pids['redis']!, redis });
   } finally {
@@ -119,27 +118,14 @@ function allTaken({ clock }: TrialOptions, watched: Watched, sent: number): Prom
   });
 }
 
-/** Each server knows of all others: over the area, every one of them is named. */
-async function allOwnZones({ clock, replicas }: TrialOptions, serverUrls: readonly string[]): Promise<void> {
-  const { south, west, north, east } = DEFAULT_MARKET.bounds;
-  const wallNowMs = clock.nowMs();
-  const token = await issueToken({
-    ...{ secret: Buffer.from(SECRET), role: 'driver', subject: 'bench-scout', ttlS: 600, wallNowMs },
-  });
-  const namedBy = async (url: string): Promise<number> => {
-    const named = new Set<string>();
-    for (let i = 0; i < 64; i++) {
-      const lat = south + ((i % 8) / 7) * (north - south);
-      const lng = west + (Math.floor(i / 8) / 7) * (east - west);
-      const headers = { authorization: `Bearer ${token}` };
-      const answer = await fetch(`${url}/v1/connect?lat=${lat}&lng=${lng}`, { headers });
-      const { url: owner } = (await answer.json()) as { url: string | null };
-      named.add(owner ?? url);
-    }
-    return named.size;
+/** Each server knows of all others. */
+async function allJoined({ clock, replicas }: TrialOptions, serverUrls: readonly string[]): Promise<void> {
+  const knownTo = async (url: string): Promise<number> => {
+    const text = await (await fetch(`${url}/metrics`)).text();
+    return Number(/^hexdispatch_replicas (\d+)/m.exec(text)?.[1]);
   };
   await until({ clock, what: 'roll of all replicas', timeoutMs: TIMEOUT_MS, everyMs: 500 }, async () => {
-    const counts = await Promise.all(serverUrls.map(namedBy));
+    const counts = await Promise.all(serverUrls.map(knownTo));
     return counts.every((count) => count === replicas) ? true : null;
   });
 }

@@ -54,7 +54,12 @@ export function testBeats(name: string, createStore: () => Promise<BeatsStore>):
     it('carry what each replica says of itself, the newest', async () => {
       const [a, b] = [replica('a'), replica('b')];
       await a.beat({ url: 'wss://a.example.com', newsSeq: 1, openRequests: 5, canStore: true });
-      const said: BeatInfo = { url: 'wss://ä.example.com/"x"', newsSeq: 2 ** 40, openRequests: 6, canStore: true };
+      const said: BeatInfo = {
+        url: 'wss://ä.example.com/"x"',
+        newsSeq: 2 ** 40,
+        openRequests: 6,
+        canStore: true,
+      };
       await a.beat(said);
       const { members } = await b.beat();
       expect(members.map(({ info }) => info)).toEqual([said, IDLE]);

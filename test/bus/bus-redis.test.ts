@@ -129,7 +129,9 @@ describe.each([false, true])('the bus in Redis (sharded: %s)', (isSharded) => {
     const { bus, end } = await connect({ isSharded, to: address.href });
     let gaps = 0;
     bus.onGap(() => (gaps += 1));
-    await expect(bus.listen('secret:{1}', () => undefined)).rejects.toThrow('could not listen to bus:{secret:{1}}');
+    await expect(bus.listen('secret:{1}', () => undefined)).rejects.toThrow(
+      'could not listen to bus:{secret:{1}}',
+    );
     await admin.acl('SETUSER', user, 'allchannels');
     await vi.waitFor(() => expect(gaps).toBe(1), soon);
     await end();

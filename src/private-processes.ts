@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { link, readFile, rm, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { promisify } from 'node:util';
 
 import type { Clock } from './lib/clock.ts';
@@ -23,15 +23,34 @@ export interface StoreProcess {
   readonly crashSignal: 'SIGQUIT' | 'SIGKILL';
 }
 
-/** A port of the loopback interface that nobody listens on. Somebody may be faster: whoever starts on it tries again. */
+/** Below the ports that the system gives to outgoing connections (Linux from 32,768, macOS from 49,152). */
+const PORTS_FROM = 12_000;
+const PORTS = 20_000;
+const PORT_TRIES_MAX = 50;
+
+/**
+ * A TCP port on 127.0.0.1 that nobody listens on, by chance among 20,000. Not one the system would choose: an outgoing connection may
+ * take that before its server listens, or while the server is started anew. Somebody else may still be faster: whoever starts on it
+ * tries again. Rejects when none of 50 is free.
+ */
 export async function freePort(): Promise<number> {
+  for (let tries = 1; ; tries++) {
+    const port = PORTS_FROM + (parseInt(randomToken(4), 16) % PORTS);
+    try {
+      await listenOnce(port);
+      return port;
+    } catch (error) {
+      if (tries === PORT_TRIES_MAX) throw error;
+    }
+  }
+}
+
+/** Rejects when the port is taken. */
+function listenOnce(port: number): Promise<void> {
   const server = createServer();
   return new Promise((resolve, reject) => {
     server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve()));
   });
 }
 

@@ -2,7 +2,7 @@ import { createRedisBeats } from './bus/beats-redis.ts';
 import { createRedisBus } from './bus/bus-redis.ts';
 import { CLUSTER_TIMING } from './cluster/timing.ts';
 import type { Config } from './config.ts';
-import type { Announcer } from './dispatch/announcer.ts';
+import { announceThrough } from './dispatch/announcer.ts';
 import { DEFAULT_ENGINE_LIMITS } from './dispatch/engine.ts';
 import { FrontDesk } from './dispatch/front-desk.ts';
 import { LOAD_LIMITS, LoadMonitor } from './dispatch/load-level.ts';
@@ -10,7 +10,7 @@ import { ShelteredDesk } from './dispatch/sheltered-desk.ts';
 import { DEFAULT_GRID } from './domain/cell.ts';
 import type { IdSource, ReplicaId } from './domain/ids.ts';
 import type { Market } from './domain/market.ts';
-import { createAuth } from './gateway/auth.ts';
+import { createAuth, type Auth } from './gateway/auth.ts';
 import { createGateway, type Gateway } from './gateway/gateway.ts';
 import { createRedisClaims } from './geo/claims-redis.ts';
 import type { Claims } from './geo/claims.ts';
@@ -20,6 +20,7 @@ import { assert } from './lib/assert.ts';
 import { cpuMs, createWallClock, stopwatchMs, type Clock } from './lib/clock.ts';
 import { withDeadline } from './lib/deadline.ts';
 import { randomPin, randomToken, randomUuidV7 } from './lib/entropy.ts';
+import { createErrorLog } from './lib/error-log.ts';
 import type { Log } from './lib/log.ts';
 import { createPrng, type Prng } from './lib/prng.ts';
 import { openNodeStores, withPatientPool, type NodeStores } from './node-stores.ts';
@@ -93,6 +94,8 @@ class Node {
   private readonly mirror: DriverMirror;
   private readonly load: LoadMonitor;
   private readonly desk: ShelteredDesk;
+  /** One for both doors: its tries and its tokens count together. */
+  private readonly auth: Auth;
   private readonly rest: RestServer;
   private readonly gateway: Gateway;
   private address: string | null = null;
@@ -110,7 +113,11 @@ class Node {
     this.store = new PostgresTripStore({
       ...{ sql: stores.sql, readSql: stores.readSql, clock: wallClock, prng, budget: this.budget },
       instance: randomToken(8),
-      onReadFallback: (error) => log.warn({ err: error }, 'the read replica failed: asked the primary'),
+      onReadFallback: createErrorLog({
+        log,
+        clock: wallClock,
+        what: 'the read replica failed: asked the primary',
+      }),
     });
     const { commands, isSharded } = stores.redis;
     const subscriber = stores.redis.subscriber();
@@ -133,6 +140,8 @@ class Node {
       ...{ desk: new FrontDesk(engine), load: this.load, wallClock },
       onLateError: (error) => log.error({ err: error }, 'a command broke after its time'),
     });
+    const secrets = [Buffer.from(options.authSecret, 'utf8')];
+    this.auth = createAuth({ secrets, wallNowMs: () => wallClock.nowMs() });
     this.rest = this.createRest();
     this.gateway = this.createGateway();
   }
@@ -196,8 +205,6 @@ class Node {
     const { config, markets, clock, log } = this.options;
     const { store, claims, bus, wallClock, prng, keys } = this;
     const replicaId = randomUuidV7(wallClock.nowMs()).replaceAll('-', '') as ReplicaId;
-    // The engine announces through the gateway, which serves the engine's desk: this knot is tied here.
-    const gateway = (): Announcer => this.gateway.announcer;
     return createReplica({
       ...{
         replicaId,
@@ -218,14 +225,8 @@ class Node {
       canStore: () => wallClock.nowMs() - this.databaseMs < DATABASE_LOST_MS,
       url: () => this.address,
       limits: { ...DEFAULT_ENGINE_LIMITS, staleMs: config.staleMs, offlineMs: config.offlineMs },
-      announcer: {
-        toDriver: (driverId, announcement) => gateway().toDriver(driverId, announcement),
-        toRider: (riderId, announcement) => gateway().toRider(riderId, announcement),
-        hasDriver: (driverId) => gateway().hasDriver(driverId),
-        hasRider: (riderId) => gateway().hasRider(riderId),
-        dropDriver: (driverId) => gateway().dropDriver(driverId),
-        dropRider: (riderId) => gateway().dropRider(riderId),
-      },
+      // Told through the gateway, which serves the engine's desk: this knot is tied here.
+      announcer: announceThrough(() => this.gateway.announcer),
     });
   }
 
@@ -242,7 +243,7 @@ class Node {
       'both are generated',
     );
     return new RestServer({
-      ...{ desk, auth: this.auth(), wallClock, readiness: () => this.readiness() },
+      ...{ desk, auth: this.auth, wallClock, readiness: () => this.readiness() },
       trustForwardedFor: config.trustForwardedFor === 'yes',
       metrics: () => this.metrics.text(),
       ...(config.metricsToken === null ? {} : { metricsToken: config.metricsToken }),
@@ -255,7 +256,7 @@ class Node {
     const { config, clock, log } = this.options;
     const { desk, wallClock, prng, load, replica } = this;
     return createGateway({
-      ...{ desk, auth: this.auth(), clock, wallClock, prng, log, http: this.rest },
+      ...{ desk, auth: this.auth, clock, wallClock, prng, log, http: this.rest },
       trustForwardedFor: config.trustForwardedFor === 'yes',
       epochPrefix: randomToken(8),
       limits: {
@@ -271,11 +272,6 @@ class Node {
       },
       onAnswer: (type, outcome, durationMs) => this.metrics.answered(type, outcome, durationMs),
     });
-  }
-
-  private auth(): ReturnType<typeof createAuth> {
-    const secrets = [Buffer.from(this.options.authSecret, 'utf8')];
-    return createAuth({ secrets, wallNowMs: () => this.wallClock.nowMs() });
   }
 
   private publishMetrics(): void {

@@ -25,7 +25,7 @@ export function watchRedis(options: {
   const sick = new Map<Redis | Cluster, boolean>();
   const check = async (client: Redis | Cluster): Promise<void> => {
     try {
-      await (client instanceof Cluster ? checkCluster(client) : client.ping());
+      await (client instanceof Cluster ? checkCluster(client, onError) : client.ping());
       sick.set(client, false);
     } catch (error) {
       sick.set(client, true);
@@ -42,11 +42,10 @@ export function watchRedis(options: {
   };
 }
 
-async function checkCluster(cluster: Cluster): Promise<void> {
+async function checkCluster(cluster: Cluster, onError: (error: unknown) => void): Promise<void> {
   const masters = cluster.nodes('master');
-  // A replica's end is told by the client, which opens another.
-  for (const replica of cluster.nodes('slave'))
-    if (replica.status === 'ready') replica.ping().catch(() => undefined);
+  // A replica's silence does not count: the client opens another in its place.
+  for (const replica of cluster.nodes('slave')) if (replica.status === 'ready') replica.ping().catch(onError);
   await Promise.all(masters.map((node) => node.ping()));
   // A master that is out of reach is struck off by the client, so the others must be asked how many there should be.
   const info = String(await cluster.cluster('INFO'));

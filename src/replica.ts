@@ -1,21 +1,21 @@
 import type { Beats } from './bus/beats.ts';
 import type { Bus } from './bus/bus.ts';
-import { Cluster } from './cluster/cluster.ts';
+import type { Cluster } from './cluster/cluster.ts';
 import type { ClusterTiming } from './cluster/timing.ts';
 import { createZoneMap } from './cluster/zone-map.ts';
 import { createEngine, type EngineOptions } from './dispatch/create-engine.ts';
 import type { Engine } from './dispatch/engine.ts';
 import { NEARBY_RADIUS_M } from './dispatch/nearby.ts';
-import { EnginePeerDesk, seen } from './dispatch/peer-desk.ts';
 import { Upkeep } from './dispatch/upkeep.ts';
 import type { GridSpec } from './domain/cell.ts';
 import type { ReplicaId } from './domain/ids.ts';
 import { DriverIndex } from './geo/driver-index.ts';
 import { createIngest } from './geo/ingest.ts';
 import { DEFAULT_PING_LIMITS } from './geo/ping-filter.ts';
-import { RemoteDrivers } from './geo/remote-drivers.ts';
+import type { RemoteDrivers } from './geo/remote-drivers.ts';
 import type { Clock } from './lib/clock.ts';
 import type { Prng } from './lib/prng.ts';
+import { ReplicaPeers } from './replica-peers.ts';
 
 export interface ReplicaOptions extends Omit<EngineOptions, 'index' | 'ingest' | 'peers'> {
   readonly replicaId: ReplicaId;
@@ -33,7 +33,7 @@ export interface ReplicaOptions extends Omit<EngineOptions, 'index' | 'ingest' |
   readonly timing?: ClusterTiming;
 }
 
-/** Everything of a server behind its doors: an engine among others. (The simulation's twin is src/sim/simulation/server-cluster.ts.) */
+/** Everything of a server behind its doors: an engine among others. */
 export interface Replica {
   readonly engine: Engine;
   readonly cluster: Cluster;
@@ -51,12 +51,8 @@ export interface Replica {
 export function createReplica(options: ReplicaOptions): Replica {
   const { replicaId, grid, driversMax, clock, wallClock, prng, log, bus, beats, markets } = options;
   const index = new DriverIndex({ grid, driversMax });
-  const remote = new RemoteDrivers({
-    index,
-    onStatus: (driverId, status, free) => seen(engine, driverId, status, free),
-  });
-  const cluster = new Cluster({
-    ...{ replicaId, clock: wallClock, engineClock: clock, prng, log, bus, beats, index, remote },
+  const peers = new ReplicaPeers({
+    ...{ replicaId, clock: wallClock, engineClock: clock, prng, log, bus, beats, index },
     ...(options.timing === undefined ? {} : { timing: options.timing }),
     url: options.url,
     canStore: options.canStore,
@@ -66,16 +62,16 @@ export function createReplica(options: ReplicaOptions): Replica {
       searchRadiusMMax: Math.max(NEARBY_RADIUS_M, ...markets.map((market) => market.match.radiusMMax)),
     }),
   });
+  const { cluster, remote } = peers;
   const ingest = createIngest({ index, limits: DEFAULT_PING_LIMITS });
   const engine: Engine = createEngine({ ...options, index, ingest, peers: cluster });
   const upkeep = new Upkeep(engine, wallClock);
-  const peerGone = (gone: ReplicaId): void => remote.gone(gone, clock.nowMs());
   return {
     engine,
     cluster,
     remote,
     async join() {
-      await cluster.start(new EnginePeerDesk(engine, upkeep, peerGone));
+      await peers.join(engine, upkeep);
       try {
         await upkeep.takeUp();
       } catch (error) {

@@ -25,3 +25,15 @@ export interface Announcer {
   dropDriver(driverId: DriverId): void;
   dropRider(riderId: RiderId): void;
 }
+
+/** An announcer that is not there yet when whoever announces is made: the engine and its doors need each other. Null = nobody is told. */
+export function announceThrough(announcer: () => Announcer | null): Announcer {
+  return {
+    toDriver: (driverId, announcement) => announcer()?.toDriver(driverId, announcement),
+    toRider: (riderId, announcement) => announcer()?.toRider(riderId, announcement),
+    hasDriver: (driverId) => announcer()?.hasDriver(driverId) === true,
+    hasRider: (riderId) => announcer()?.hasRider(riderId) === true,
+    dropDriver: (driverId) => announcer()?.dropDriver(driverId),
+    dropRider: (riderId) => announcer()?.dropRider(riderId),
+  };
+}

@@ -9,8 +9,9 @@ export interface MirroredDriver extends DriverRecord {
 }
 
 /**
- * The index's copy outside this process, for other replicas and tools. It lags by at most one flush, may be emptied at any
- * time and comes back with the next pings (R12). Implementation: driver-mirror-redis.ts.
+ * The index's copy outside this process, for operators' tools; other replicas are told by frames (src/cluster/place-feed.ts). It
+ * lags by at most one flush, may be emptied at any time and comes back with the next pings (R12). Implementation:
+ * driver-mirror-redis.ts.
  */
 export interface DriverMirror {
   /**

@@ -112,27 +112,16 @@ export class RemoteDrivers {
     return slot < 0 ? null : (this.hosts[this.index.columns.host[slot]!] ?? null);
   }
 
-  /** Marks every driver of the zone who is here dirty: somebody begins to watch it. */
-  markZone(zone: Zone): void {
-    this.eachIn(zone, (slot) => this.index.touch(slot));
-  }
-
   /** Forgets the zone's drivers who are not here: it is not watched any more, so nobody would tell when they leave. */
   forgetZone(zone: Zone): void {
-    this.eachIn(zone, (slot) => {
-      if (!this.index.isHere(slot)) this.index.remove(slot);
-    });
-  }
-
-  /** `visit` may remove the driver it is given. */
-  private eachIn(zone: Zone, visit: (slot: number) => void): void {
-    const { cells, columns } = this.index;
+    const { index } = this;
+    const { cells, columns } = index;
     for (let i = cells.occupiedCount - 1; i >= 0; i--) {
       const row = cells.occupied[i]!;
       if (cells.zone[row] !== zone) continue;
       for (let slot = cells.head[row]!, next = -1; slot >= 0; slot = next) {
         next = columns.next[slot]!;
-        visit(slot);
+        if (!index.isHere(slot)) index.remove(slot);
       }
     }
   }

@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import postgres from 'postgres';
+import { commitOf } from '../commit.ts';
 import { CHAOS_USAGE, type ChaosOptions, ChaosUsageError, parseChaosOptions } from './chaos-options.ts';
 import { ChaosRun, type ChaosWorld, type RunRecord } from './chaos-run.ts';
 import { judge } from './checker.ts';
@@ -48,16 +48,4 @@ function trial(options: ChaosOptions, world: ChaosWorld, commit: string): Promis
       await sql.end({ timeout: 5 });
     }
   });
-}
-
-/** `unknown` outside a checkout, or without git. */
-function commitOf(): string {
-  try {
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    }).trim();
-  } catch {
-    return 'unknown';
-  }
 }

@@ -1,8 +1,8 @@
-import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { createWallClock } from '../../lib/clock.ts';
+import { commitOf } from '../commit.ts';
 import { CANARIES, isCanary, needsReplicas, type Canary } from './canary.ts';
 import type { WorldOutcome } from './run-world.ts';
 import { runSeeds } from './seed-pool.ts';
@@ -131,18 +131,6 @@ function writeJson(
 ): void {
   const outcomes = [...report.outcomes].sort((a, b) => a.seed - b.seed);
   writeFileSync(file, `${JSON.stringify({ ...report, outcomes }, null, 1)}\n`);
-}
-
-/** The commit that a seed belongs to; `unknown` outside a checkout, or without git. */
-function commitOf(): string {
-  try {
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    }).trim();
-  } catch {
-    return 'unknown';
-  }
 }
 
 function printOut(line: string): void {

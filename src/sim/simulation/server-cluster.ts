@@ -1,15 +1,14 @@
-import { Cluster } from '../../cluster/cluster.ts';
+import type { Cluster } from '../../cluster/cluster.ts';
 import type { ZoneMap } from '../../cluster/zone-map.ts';
 import type { Engine } from '../../dispatch/engine.ts';
-import { EnginePeerDesk } from '../../dispatch/peer-desk.ts';
 import type { PeerDesk } from '../../dispatch/peers.ts';
 import type { Upkeep } from '../../dispatch/upkeep.ts';
 import type { ReplicaId } from '../../domain/ids.ts';
 import type { DriverIndex } from '../../geo/driver-index.ts';
 import { MirrorPlanner } from '../../geo/driver-mirror.ts';
-import { RemoteDrivers } from '../../geo/remote-drivers.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Prng } from '../../lib/prng.ts';
+import { ReplicaPeers } from '../../replica-peers.ts';
 import { sickenedDesk, type Canary } from './canary.ts';
 import type { RedisLines } from '../virtual/virtual-redis.ts';
 import type { ProcessClock } from '../virtual/virtual-clock.ts';
@@ -35,46 +34,36 @@ const REFRESH_MS = 10_000;
 /** Of this world's drivers and removals none is ever left for the next flush. */
 const FLUSH_MAX = 10_000;
 
-/** One replica's part in the cluster, put together as the composition root does it; the mirror's plans go to the peers alone. */
+/** One replica's part in the cluster, as the program has it; the mirror's plans go to the peers alone. */
 export class ServerCluster {
   readonly peers: Cluster;
   private readonly clock: ProcessClock;
-  private readonly remote: RemoteDrivers;
+  private readonly ties: ReplicaPeers;
   private readonly planner: MirrorPlanner;
   private readonly canary: Canary | null;
-  private engine: Engine | null = null;
 
   constructor(options: ServerClusterOptions) {
     const { clock, index, lines } = options;
     this.canary = options.canary;
     this.clock = clock;
-    this.remote = new RemoteDrivers({
-      index,
-      onStatus: (driverId, status, free) => {
-        for (const { dispatcher } of this.engine?.markets.values() ?? [])
-          dispatcher.input({ kind: 'driver_seen', driverId, status, free });
-      },
-    });
     this.planner = new MirrorPlanner({
       ...{ index, flushDriversMax: FLUSH_MAX, removalsMax: FLUSH_MAX, refreshMs: REFRESH_MS },
     });
-    this.peers = new Cluster({
+    this.ties = new ReplicaPeers({
       ...options,
       url: () => options.url,
       canStore: () => true,
       engineClock: clock,
       bus: lines.bus,
       beats: lines.beats,
-      remote: this.remote,
     });
+    this.peers = this.ties.cluster;
   }
 
   /** Joins; rejects when Redis is out of reach. */
   async start(engine: Engine, upkeep: Upkeep): Promise<void> {
-    this.engine = engine;
-    const gone = (replicaId: ReplicaId): void => this.remote.gone(replicaId, this.clock.nowMs());
     try {
-      await this.peers.start(this.deskOf(engine, new EnginePeerDesk(engine, upkeep, gone)));
+      await this.ties.join(engine, upkeep, (desk) => this.sickened(engine, desk));
     } catch (error) {
       throw isOutOfReach(error)
         ? Object.assign(new Error('not joined', { cause: error }), { code: 'EJOIN' })
@@ -86,7 +75,7 @@ export class ServerCluster {
     });
   }
 
-  private deskOf(engine: Engine, desk: EnginePeerDesk): PeerDesk {
+  private sickened(engine: Engine, desk: PeerDesk): PeerDesk {
     return sickenedDesk(this.canary, desk, {
       ownZones: (zones) => {
         for (const { dispatcher } of engine.markets.values())

@@ -4,7 +4,7 @@ import type { Engine, EngineLimits } from '../../dispatch/engine.ts';
 import { FrontDesk } from '../../dispatch/front-desk.ts';
 import { ALONE } from '../../dispatch/peers.ts';
 import { Upkeep } from '../../dispatch/upkeep.ts';
-import type { Announcer } from '../../dispatch/announcer.ts';
+import { announceThrough } from '../../dispatch/announcer.ts';
 import type { GridSpec } from '../../domain/cell.ts';
 import type { DriverId, IdSource, ReplicaId } from '../../domain/ids.ts';
 import type { Market } from '../../domain/market.ts';
@@ -86,14 +86,6 @@ export class ServerProcess {
     this.clock = new ProcessClock(parts.clock, parts.skewMs);
     const { clock } = this;
     let sessions: Sessions | null = null;
-    const announcer: Announcer = {
-      toDriver: (driverId, announcement) => sessions?.toDriver(driverId, announcement),
-      toRider: (riderId, announcement) => sessions?.toRider(riderId, announcement),
-      hasDriver: (driverId) => sessions?.hasDriver(driverId) === true,
-      hasRider: (riderId) => sessions?.hasRider(riderId) === true,
-      dropDriver: (driverId) => sessions?.dropDriver(driverId),
-      dropRider: (riderId) => sessions?.dropRider(riderId),
-    };
     const index = new DriverIndex({ grid: parts.grid, driversMax: DRIVERS_MAX });
     this.lines = parts.connect(clock);
     this.cluster = this.joinCluster(index);
@@ -102,7 +94,7 @@ export class ServerProcess {
       claims: this.lines.claims,
       index,
       ingest: createIngest({ index, limits: DEFAULT_PING_LIMITS }),
-      announcer,
+      announcer: announceThrough(() => sessions),
       peers: this.cluster?.peers ?? ALONE,
       clock,
       ids: parts.ids,

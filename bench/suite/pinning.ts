@@ -1,0 +1,19 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { promisify } from 'node:util';
+
+/** Where a process of a benchmark belongs: the server that is measured alone on the first CPU, all others together on the second. */
+export type Place = 'server' | 'rest';
+
+const run = promisify(execFile);
+const TASKSET = '/usr/bin/taskset';
+
+/** Whether processes are held to CPUs here: not with only one CPU, and not without taskset. */
+export const isPinning = availableParallelism() >= 2 && existsSync(TASKSET);
+
+/** Holds a process, with all its threads and all that it starts from now on, to its CPU; nothing where `isPinning` is false. */
+export async function pin(pid: number, place: Place): Promise<void> {
+  if (isPinning)
+    await run(TASKSET, ['--all-tasks', '--cpu-list', '--pid', place === 'server' ? '0' : '1', String(pid)]);
+}

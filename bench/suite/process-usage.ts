@@ -1,0 +1,38 @@
+import { readFile } from 'node:fs/promises';
+
+/** Linux tells CPU times in ticks of 1/100 s to programs, on every machine of today (USER_HZ). */
+const US_PER_TICK = 10_000;
+
+/** CPU time of a process since its start, all threads, user and system, µs: what the operating system has counted, to 10 ms. */
+export async function cpuUsOf(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1');
+  // The name before may hold spaces and brackets. Fields 14 and 15 of proc(5) are utime and stime.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * US_PER_TICK;
+}
+
+/** CPU time of a process and of all it has started, µs (PostgreSQL has a process for each connection). */
+export async function familyCpuUsOf(pid: number): Promise<number> {
+  const listed = await readFile(`/proc/${pid}/task/${pid}/children`, 'latin1');
+  const children = listed.split(' ').filter((word) => word !== '');
+  const all = await Promise.all(children.map((child) => familyCpuUsOf(Number(child))));
+  return all.reduce((sum, us) => sum + us, await cpuUsOf(pid));
+}
+
+/** Memory of a process that is in RAM and its own, bytes: Pss of /proc/PID/smaps_rollup, so that shared libraries count once. */
+export async function memoryBytesOf(pid: number): Promise<number> {
+  const text = await readFile(`/proc/${pid}/smaps_rollup`, 'latin1');
+  const kib = /^Pss:\s+(\d+) kB/m.exec(text)?.[1];
+  if (kib === undefined) throw new Error(`process ${pid} tells no memory`);
+  return Number(kib) * 1024;
+}
+
+/** CPU time of the whole machine since it started, µs: used by anybody, and taken away by the hypervisor. */
+export async function machineCpuUs(): Promise<{ busyUs: number; stolenUs: number }> {
+  const fields = (await readFile('/proc/stat', 'latin1')).split('\n')[0]!.split(/\s+/).slice(1).map(Number);
+  const [user, nice, system, , , irq, softirq, steal] = fields as [...number[]];
+  return {
+    busyUs: (user! + nice! + system! + irq! + softirq!) * US_PER_TICK,
+    stolenUs: steal! * US_PER_TICK,
+  };
+}

@@ -2,7 +2,7 @@
 export const OPCODE = { text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
 /** Bytes before the payload of a frame that goes to a server: head, length, and the mask's key. */
-export const headBytesOf = (payloadBytes: number): number => (payloadBytes < 126 ? 6 : 8);
+const headBytesOf = (payloadBytes: number): number => (payloadBytes < 126 ? 6 : 8);
 
 /**
  * One frame as a client sends it. Its mask's key is zero, which the standard allows: the payload then stands there as it is, so that a prepared

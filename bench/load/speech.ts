@@ -1,0 +1,29 @@
+import type { RawSocket } from './raw-socket.ts';
+import type { WriteShape } from './driver-frames.ts';
+import type { Prng } from '../../src/lib/prng.ts';
+
+/** One driver's socket, ready to send fixes. */
+export interface LoadedDriver {
+  readonly socket: RawSocket;
+  /** Bytes of the next write; good to be written at once, written over by the next call. */
+  next(nowMs: number): Uint8Array;
+}
+
+/** How one kind of server is spoken to. */
+export interface Speech {
+  /** Connects driver number `n`, and brings them on duty where there is such a thing. */
+  join(options: {
+    port: number;
+    n: number;
+    shape: WriteShape;
+    prng: Prng;
+    localAddress: string;
+  }): Promise<LoadedDriver>;
+  /** Fixes that `join` itself sends. */
+  readonly fixesToJoin: number;
+  /**
+   * How the closed loop learns that the server has dealt with what it was sent. Null: by a WebSocket ping after a group's writes, which a server that deals with
+   * a frame at once answers after it. Else a function that asks, on a socket of its own, how many fixes were stored so far.
+   */
+  readonly openCounter: ((port: number) => Promise<() => Promise<number>>) | null;
+}

@@ -1,0 +1,15 @@
+import type { Clock } from '../../src/lib/clock.ts';
+import { bareSpeech, engineSpeech } from './engine-speech.ts';
+import type { Speech } from './speech.ts';
+
+/** By subject. Throws for one that nobody can speak to. */
+export function speechOf(subject: string, clock: Clock): Speech {
+  switch (subject) {
+    case 'hexdispatch':
+      return engineSpeech(clock);
+    case 'bare uWebSockets.js':
+      return bareSpeech;
+    default:
+      throw new Error(`no load speaks to ${subject}`);
+  }
+}

@@ -8,8 +8,10 @@ const TAIL_MAX = 20;
 export interface ChildOptions {
   /** For messages: `the server`. */
   readonly name: string;
-  /** Script and arguments for Node. */
+  /** Script and arguments for Node, or the arguments of `command`. */
   readonly args: readonly string[];
+  /** Another program than this Node: its path, or its name on PATH. */
+  readonly command?: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   /** Each line it prints, as it comes. */
@@ -17,8 +19,8 @@ export interface ChildOptions {
 }
 
 /**
- * A child process: another Node, with an IPC channel that tells it when this process is gone, in a process group of its own, so
- * that Ctrl-C in the terminal reaches this process alone. What it prints is kept, the last TAIL_MAX lines.
+ * A child process: another Node, or another program, with an IPC channel that tells it when this process is gone, in a process
+ * group of its own, so that Ctrl-C in the terminal reaches this process alone. What it prints is kept, the last TAIL_MAX lines.
  */
 export class Child {
   /** Settles when it has ended: rejects if that was not asked for. Always handled by whoever waits for something else. */
@@ -31,7 +33,8 @@ export class Child {
 
   constructor(options: ChildOptions) {
     this.options = options;
-    this.child = spawn(process.execPath, ['--enable-source-maps', ...options.args], {
+    const nodeArgs = options.command === undefined ? ['--enable-source-maps'] : [];
+    this.child = spawn(options.command ?? process.execPath, [...nodeArgs, ...options.args], {
       env: options.env,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: true,

@@ -1,4 +1,31 @@
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createWallClock } from '../src/lib/clock.ts';
+import { commitOf } from '../src/sim/commit.ts';
+import { isDirty } from './suite/machine.ts';
+import { pin } from './suite/pinning.ts';
+import type { Row } from './suite/row.ts';
 import { runSuite } from './suite/run-suite.ts';
 
-/** `npm run bench`: see README.md beside this file. */
-process.exitCode = await runSuite(process.argv.slice(2), []);
+/** As built: this file runs at dist/bench/bench.js. */
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** All rows, in the order in which they run. */
+const ROWS: readonly Row[] = [];
+
+const interruption = new AbortController();
+// Only the first: a second Ctrl-C ends this process at once, and what it has started with it.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interruption.abort());
+// What a row starts begins beside its load; the server alone is moved from there.
+await pin(process.pid, 'rest');
+const exitCode = await runSuite(process.argv.slice(2), ROWS, {
+  clock: createWallClock(),
+  revision: { commit: commitOf(), dirty: isDirty(ROOT) },
+  historyFile: path.join(ROOT, 'bench', 'history.ndjson'),
+  plotsDir: path.join(ROOT, 'bench', 'plots'),
+  print: (line) => console.log(line),
+  say: (line) => console.error(line),
+  interrupted: interruption.signal,
+});
+// A row that was given up, or that failed without ending what it had started, must not hold this process.
+process.exit(exitCode);

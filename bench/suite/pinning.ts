@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { cpus } from 'node:os';
 import { promisify } from 'node:util';
 
 /** Where a process of a benchmark belongs: the server that is measured alone on the first CPU, all others together on the second. */
@@ -9,8 +9,8 @@ export type Place = 'server' | 'rest';
 const run = promisify(execFile);
 const TASKSET = '/usr/bin/taskset';
 
-/** Whether processes are held to CPUs here: not with only one CPU, and not without taskset. */
-export const isPinning = availableParallelism() >= 2 && existsSync(TASKSET);
+/** Whether processes are held to CPUs here: not with only one CPU, and not without taskset. (availableParallelism would be 1 in a pinned process.) */
+export const isPinning = cpus().length >= 2 && existsSync(TASKSET);
 
 /** Holds a process, with all its threads and all that it starts from now on, to its CPU; nothing where `isPinning` is false. */
 export async function pin(pid: number, place: Place): Promise<void> {

@@ -11,6 +11,14 @@ export async function cpuUsOf(pid: number): Promise<number> {
   return (Number(fields[11]) + Number(fields[12])) * US_PER_TICK;
 }
 
+/** CPU time of this process and of all that it has started and that has ended since, with what those had started, µs, to 10 ms. */
+export async function endedCpuUs(): Promise<number> {
+  const stat = await readFile('/proc/self/stat', 'latin1');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  // Fields 16 and 17 of proc(5), cutime and cstime, are those of children that were waited for.
+  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) * US_PER_TICK;
+}
+
 /** CPU time of a process and of all it has started, µs (PostgreSQL has a process for each connection). */
 export async function familyCpuUsOf(pid: number): Promise<number> {
   const listed = await readFile(`/proc/${pid}/task/${pid}/children`, 'latin1');
@@ -30,7 +38,7 @@ export async function memoryBytesOf(pid: number): Promise<number> {
 /** CPU time of the whole machine since it started, µs: used by anybody, and taken away by the hypervisor. */
 export async function machineCpuUs(): Promise<{ busyUs: number; stolenUs: number }> {
   const fields = (await readFile('/proc/stat', 'latin1')).split('\n')[0]!.split(/\s+/).slice(1).map(Number);
-  const [user, nice, system, , , irq, softirq, steal] = fields as [...number[]];
+  const [user, nice, system, , , irq, softirq, steal] = fields;
   return {
     busyUs: (user! + nice! + system! + irq! + softirq!) * US_PER_TICK,
     stolenUs: steal! * US_PER_TICK,

@@ -11,8 +11,6 @@ export interface Track {
   readonly home: { readonly lat: number; readonly lng: number };
   /** Which way the street goes, radians from north. */
   readonly angle: number;
-  /** When the driver left home, Unix ms. */
-  readonly beganMs: number;
 }
 
 /** About 29 km/h, a car in a city's traffic. */
@@ -40,10 +38,9 @@ export class DriverFrames {
   private readonly lng: number;
   private readonly latPerM: number;
   private readonly lngPerM: number;
-  private readonly beganMs: number;
   private writtenMs: number;
 
-  constructor(shape: WriteShape, { home, angle, beganMs }: Track) {
+  constructor(shape: WriteShape, { home, angle }: Track, nowMs: number) {
     const frame = frameOf(shape.fixesPerFrame);
     this.bytes = Buffer.concat(Array.from({ length: shape.framesPerWrite }, () => frame));
     const first = frame.length - shape.fixesPerFrame * FIX.length;
@@ -56,8 +53,7 @@ export class DriverFrames {
     this.lng = home.lng;
     this.latPerM = Math.cos(angle) / M_PER_DEG;
     this.lngPerM = Math.sin(angle) / (M_PER_DEG * Math.cos((home.lat * Math.PI) / 180));
-    this.beganMs = beganMs;
-    this.writtenMs = beganMs;
+    this.writtenMs = nowMs;
   }
 
   /** The fixes of the time since the last call, evenly spread, up to `nowMs` (Unix ms, with fractions); the same buffer every time, good to be written at once. */
@@ -72,7 +68,7 @@ export class DriverFrames {
 
   private writeFix(at: number, atMs: number): void {
     const { bytes } = this;
-    const wayM = (((atMs - this.beganMs) / 1_000) * SPEED_MPS) % (2 * STREET_M);
+    const wayM = ((atMs / 1_000) * SPEED_MPS) % (2 * STREET_M);
     const isBack = wayM > STREET_M;
     const fromHomeM = isBack ? 2 * STREET_M - wayM : wayM;
     bytes.writeDoubleBE(atMs, at + AT.atMs);

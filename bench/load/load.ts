@@ -20,7 +20,6 @@ export class Load {
   private readonly plan: LoadPlan;
   private readonly speech: Speech;
   private readonly clock: Clock;
-  private readonly prng: Prng;
   private readonly fixesPerWrite: number;
   private readonly onBreak: (error: Error) => void;
   private drivers: LoadedDriver[] = [];
@@ -34,7 +33,6 @@ export class Load {
     this.speech = speech;
     this.clock = clock;
     this.onBreak = onBreak;
-    this.prng = createPrng(BigInt(plan.seed));
     this.fixesPerWrite = plan.shape.framesPerWrite * plan.shape.fixesPerFrame;
   }
 
@@ -45,7 +43,8 @@ export class Load {
       while (next < sockets) {
         const n = next++;
         const localAddress = `127.0.0.${1 + Math.floor(n / SOCKETS_PER_ADDRESS)}`;
-        this.drivers.push(await this.speech.join({ port, n, shape, prng: this.prng, localAddress }));
+        const prng = (): Prng => createPrng(BigInt(this.plan.seed) * 1_000_003n + BigInt(n));
+        this.drivers.push(await this.speech.join({ port, n, shape, prng, localAddress }));
       }
     };
     await Promise.all(Array.from({ length: CONNECTING_MAX }, worker));

@@ -11,12 +11,12 @@ export interface LoadedDriver {
 
 /** How one kind of server is spoken to. */
 export interface Speech {
-  /** Connects driver number `n`, and brings them on duty where there is such a thing. */
+  /** Connects driver number `n`, and brings them on duty where there is such a thing. `prng`: one of this driver's own, the same in each trial. */
   join(options: {
     port: number;
     n: number;
     shape: WriteShape;
-    prng: Prng;
+    prng: () => Prng;
     localAddress: string;
   }): Promise<LoadedDriver>;
   /** Fixes that `join` itself sends. */

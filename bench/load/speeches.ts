@@ -1,4 +1,5 @@
 import type { Clock } from '../../src/lib/clock.ts';
+import { peerLoadSpeech } from '../peers/peer-load.ts';
 import { bareSpeech, engineSpeech } from './engine-speech.ts';
 import type { Speech } from './speech.ts';
 
@@ -9,6 +10,12 @@ export function speechOf(subject: string, clock: Clock): Speech {
       return engineSpeech(clock);
     case 'bare uWebSockets.js':
       return bareSpeech;
+    case 'Socket.IO':
+      return peerLoadSpeech('socketio');
+    case 'ws':
+      return peerLoadSpeech('ws');
+    case 'Django Channels':
+      return peerLoadSpeech('django');
     default:
       throw new Error(`no load speaks to ${subject}`);
   }

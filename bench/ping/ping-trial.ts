@@ -1,0 +1,111 @@
+import type { Redis } from 'ioredis';
+import type { Clock } from '../../src/lib/clock.ts';
+import { until } from '../../src/private-processes.ts';
+import { LoadChild } from '../load/load-child.ts';
+import type { LoadPlan } from '../load/load-messages.ts';
+import { cpuUsOf } from '../suite/process-usage.ts';
+
+/** A server that counts the fixes it has taken. */
+export interface PingTarget {
+  readonly subject: string;
+  readonly port: number;
+  readonly pid: number;
+  /** Fixes taken since it began; for servers that store each in Redis, stored. */
+  counted(): Promise<number>;
+  /** Null for one that stands on no Redis. */
+  readonly redis: { readonly pid: number; readonly client: Redis } | null;
+}
+
+/** How a target is loaded. */
+export interface PingLoad extends Omit<LoadPlan, 'speech' | 'port'> {
+  /** Null: as fast as it goes (closed loop). */
+  readonly writesPerS: number | null;
+  readonly warmUpMs: number;
+  readonly measureMs: number;
+}
+
+/** What was used in the measured time. */
+export interface PingUsage {
+  readonly fixes: number;
+  readonly perS: number;
+  readonly serverUsPerPing: number;
+  readonly redisUsPerPing: number;
+  readonly redisCommandsPerPing: number;
+  /** Share of a CPU. */
+  readonly serverCores: number;
+  readonly loadCores: number;
+  readonly lateMsMax: number;
+}
+
+const COUNTED_MS_MAX = 30_000;
+
+interface Reading {
+  readonly atMs: number;
+  readonly fixes: number;
+  readonly serverUs: number;
+  readonly redisUs: number;
+  readonly redisCommands: number;
+  readonly loadUs: number;
+}
+
+/** Connects, warms up, measures; rejects unless every fix that was sent has been counted in the end. */
+export async function runPingTrial(target: PingTarget, load: PingLoad, clock: Clock): Promise<PingUsage> {
+  const { warmUpMs, measureMs, writesPerS, ...plan } = load;
+  const pause = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve));
+  const countedBefore = await target.counted();
+  const child = await LoadChild.connect({ ...plan, speech: target.subject, port: target.port }, clock);
+  try {
+    if (writesPerS === null) child.flood();
+    else child.stream(writesPerS);
+    await pause(warmUpMs);
+    const from = await read(target, child);
+    await pause(measureMs);
+    const to = await read(target, child);
+    const { sent, sentBefore, lateMsMax } = await child.figures('halt');
+    await allCounted(target, countedBefore + sentBefore + sent, clock);
+    return usedBetween(from, to, lateMsMax);
+  } finally {
+    await child.stop();
+  }
+}
+
+/** The counts first: they cost the server a millisecond or so, which is in the measured time once. */
+async function read(target: PingTarget, child: LoadChild): Promise<Reading> {
+  const fixes = await target.counted();
+  const { redis } = target;
+  const info = redis === null ? '' : await redis.client.info('stats');
+  return {
+    fixes,
+    ...{ atMs: performance.now(), serverUs: await cpuUsOf(target.pid) },
+    redisUs: redis === null ? 0 : await cpuUsOf(redis.pid),
+    redisCommands: Number(/total_commands_processed:(\d+)/.exec(info)?.[1] ?? 0),
+    loadUs: (await child.figures('report')).cpuUs,
+  };
+}
+
+function usedBetween(from: Reading, to: Reading, lateMsMax: number): PingUsage {
+  const fixes = to.fixes - from.fixes;
+  const wallUs = (to.atMs - from.atMs) * 1_000;
+  return {
+    fixes,
+    perS: (fixes * 1e6) / wallUs,
+    serverUsPerPing: (to.serverUs - from.serverUs) / fixes,
+    redisUsPerPing: (to.redisUs - from.redisUs) / fixes,
+    redisCommandsPerPing: (to.redisCommands - from.redisCommands) / fixes,
+    serverCores: (to.serverUs - from.serverUs) / wallUs,
+    loadCores: (to.loadUs - from.loadUs) / wallUs,
+    lateMsMax,
+  };
+}
+
+/** No message is lost without a word. */
+async function allCounted(target: PingTarget, sent: number, clock: Clock): Promise<void> {
+  let counted = 0;
+  const what = `count of ${sent} pings`;
+  await until({ clock, what, timeoutMs: COUNTED_MS_MAX, everyMs: 100 }, async () => {
+    counted = await target.counted();
+    return counted === sent ? true : null;
+  }).catch((cause: unknown) => {
+    throw new Error(`${target.subject}: ${sent} pings were sent and ${counted} counted`, { cause });
+  });
+}

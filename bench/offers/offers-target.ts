@@ -1,0 +1,70 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Clock } from '../../src/lib/clock.ts';
+import { DEFAULT_MARKET } from '../../src/market-file.ts';
+import { readSamples, type Samples } from '../../src/sim/demo/server-figures.ts';
+import { type PeerName, PEERS } from '../peers/peer-servers.ts';
+import { type ServerUnderTest, startBenchStores, startEngineServer } from '../suite/engine-server.ts';
+
+/** A server with stores of its own that riders ask for rides. */
+export interface OffersTarget extends ServerUnderTest {
+  readonly subject: string;
+  /** As OffersPlan.server. */
+  readonly server: string;
+  /** Fixes taken since it began; of peers, stored in Redis. */
+  counted(): Promise<number>;
+  /** Its own account of itself; null when it keeps none. */
+  samples(): Promise<Samples | null>;
+}
+
+/** `tickMs` null: the market as it comes, which ticks every DEFAULT_MARKET.match.tickMs. */
+export async function startEngineTarget(clock: Clock, tickMs: number | null): Promise<OffersTarget> {
+  const dir = await mkdtemp(path.join(tmpdir(), 'hexdispatch-bench-'));
+  const marketFile = path.join(dir, 'market.json');
+  const match = { ...DEFAULT_MARKET.match, ...(tickMs === null ? {} : { tickMs }) };
+  await writeFile(marketFile, JSON.stringify({ ...DEFAULT_MARKET, match }));
+  const stores = await startBenchStores();
+  const stopAll = async (server?: ServerUnderTest): Promise<void> => {
+    await server?.stop();
+    await stores.stop();
+    await rm(dir, { recursive: true });
+  };
+  try {
+    const { databaseUrl, redisUrl } = stores;
+    const server = await startEngineServer({ databaseUrl, redisUrl }, clock, { MARKET_FILE: marketFile });
+    const samples = async (): Promise<Samples> => readSamples(await textOf(`${server.url}/metrics`));
+    const counted = async (): Promise<number> =>
+      (await samples()).get('hexdispatch_pings_total')!.find(({ labels }) => labels['outcome'] === 'ok')!
+        .value;
+    const name = 'hexdispatch';
+    return { ...server, subject: name, server: name, counted, samples, stop: () => stopAll(server) };
+  } catch (error) {
+    await stopAll();
+    throw error;
+  }
+}
+
+export async function startPeerTarget(name: PeerName, clock: Clock): Promise<OffersTarget> {
+  const stores = await startBenchStores('redis');
+  try {
+    const server = await PEERS[name].start({ redisUrl: stores.redisUrl!, clock });
+    const counted = async (): Promise<number> =>
+      (JSON.parse(await textOf(`${server.url}/stats`)) as { stored: number }).stored;
+    const stop = async (): Promise<void> => {
+      await server.stop();
+      await stores.stop();
+    };
+    const samples = (): Promise<null> => Promise.resolve(null);
+    return { ...server, subject: PEERS[name].subject, server: name, counted, samples, stop };
+  } catch (error) {
+    await stores.stop();
+    throw error;
+  }
+}
+
+async function textOf(url: string): Promise<string> {
+  const answer = await fetch(url);
+  if (!answer.ok) throw new Error(`${url} answers ${answer.status}`);
+  return answer.text();
+}

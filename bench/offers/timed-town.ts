@@ -1,0 +1,142 @@
+import type { Place } from '../../src/domain/place.ts';
+import { destination } from '../../src/domain/place.ts';
+import type { Clock } from '../../src/lib/clock.ts';
+import { createPrng, type Prng } from '../../src/lib/prng.ts';
+import type { Crew, TimedDriver, TimedRider } from './crew.ts';
+import type { AskingFigures, AskingPlan, OffersPlan } from './offers-messages.ts';
+
+const STEP_MS = 1;
+const CONNECTING_MAX = 32;
+/** A request without an answer after so long has been forgotten. */
+const ANSWER_MS_MAX = 10_000;
+
+interface Request {
+  readonly writtenMs: number;
+  readonly isTimed: boolean;
+}
+
+/** Drivers and riders in a process of their own, where nothing else delays the look at the stopwatch. */
+export class TimedTown {
+  private readonly plan: OffersPlan;
+  private readonly crew: Crew;
+  private readonly clock: Clock;
+  private readonly prng: Prng;
+  private readonly drivers: TimedDriver[] = [];
+  private idle: TimedRider[] = [];
+  private riding = 0;
+  private fixesSent = 0;
+  /** By pickup, which no two requests share. */
+  private readonly open = new Map<string, Request>();
+  private figures = emptyFigures();
+
+  constructor(plan: OffersPlan, crew: Crew, clock: Clock) {
+    this.plan = plan;
+    this.crew = crew;
+    this.clock = clock;
+    this.prng = createPrng(BigInt(plan.seed));
+  }
+
+  async connect(): Promise<void> {
+    const { drivers, riders } = this.plan;
+    await inParallel(drivers, async (n) => void this.drivers.push(await this.openDriver(n)));
+    await inParallel(riders, async (n) => void this.idle.push(await this.openRider(n)));
+  }
+
+  /** Every driver says where it is, then riders ask. Resolves when every request has been answered and every ride has ended, or is overdue. */
+  async ask({ requestsPerS, warmUp, timed }: AskingPlan): Promise<AskingFigures> {
+    this.figures = emptyFigures();
+    this.open.clear();
+    this.pingAll();
+    const total = warmUp + timed;
+    const beganMs = performance.now();
+    let due = 0;
+    await this.every(STEP_MS, () => {
+      const dueNow = Math.min(total, Math.floor(((performance.now() - beganMs) * requestsPerS) / 1_000));
+      for (; due < dueNow; due++) this.request(due >= warmUp);
+      return due === total;
+    });
+    const endMs = performance.now() + ANSWER_MS_MAX;
+    await this.every(STEP_MS, () => this.riding === 0 || performance.now() > endMs);
+    return { ...this.figures, fixesSent: this.fixesSent };
+  }
+
+  private request(isTimed: boolean): void {
+    const rider = this.idle.shift();
+    if (rider === undefined) return void (this.figures.unasked += 1);
+    const pickup = this.somewhere();
+    this.figures.asked += 1;
+    this.riding += 1;
+    this.open.set(keyOf(pickup), { writtenMs: performance.now(), isTimed });
+    rider.request(pickup);
+  }
+
+  private onOffer(pickup: Place): void {
+    const request = this.open.get(keyOf(pickup));
+    // Not the first offer of this request.
+    if (request === undefined) return;
+    this.open.delete(keyOf(pickup));
+    this.figures.offered += 1;
+    if (request.isTimed) this.figures.latenciesMs.push(performance.now() - request.writtenMs);
+  }
+
+  private openDriver(n: number): Promise<TimedDriver> {
+    const place = this.somewhere();
+    const onOffer = (pickup: Place): void => this.onOffer(pickup);
+    return this.crew.openDriver({ port: this.plan.port, n, place, onOffer });
+  }
+
+  private async openRider(n: number): Promise<TimedRider> {
+    const free = (): void => {
+      this.riding -= 1;
+      this.idle.push(rider);
+    };
+    const rider = await this.crew.openRider({
+      ...{ port: this.plan.port, n, onEnd: free },
+      onRefused: (why) => {
+        this.figures.refused[why] = (this.figures.refused[why] ?? 0) + 1;
+        free();
+      },
+    });
+    return rider;
+  }
+
+  private pingAll(): void {
+    for (const driver of this.drivers) driver.ping();
+    this.fixesSent += this.drivers.length;
+  }
+
+  private somewhere(): Place {
+    const { center, halfSideM } = this.plan;
+    const off = (): number => (this.prng.float() * 2 - 1) * halfSideM;
+    const { lat, lng } = destination(destination(center, 0, off()), 90, off());
+    // As precise as every peer tells it on.
+    return { lat: Number(lat.toFixed(6)), lng: Number(lng.toFixed(6)) };
+  }
+
+  /** Resolves once `isDone` says so. */
+  private every(periodMs: number, isDone: () => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.clock.every(periodMs, () => {
+        if (!isDone()) return;
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+}
+
+const keyOf = ({ lat, lng }: Place): string => `${lat} ${lng}`;
+
+const emptyFigures = () => ({
+  latenciesMs: [] as number[],
+  refused: {} as Record<string, number>,
+  ...{ asked: 0, offered: 0, unasked: 0 },
+});
+
+async function inParallel(count: number, work: (n: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < count) await work(next++);
+  };
+  await Promise.all(Array.from({ length: CONNECTING_MAX }, worker));
+}

@@ -3,10 +3,10 @@ import type { Zone } from '../domain/cell.ts';
 import type { ReplicaId } from '../domain/ids.ts';
 import type { DriverIndex } from '../geo/driver-index.ts';
 import type { FlushPlan } from '../geo/driver-mirror.ts';
+import { ToldPlaces } from '../geo/told-places.ts';
 import { encodePlaces } from '../geo/place-frame.ts';
 import type { RemoteDrivers } from '../geo/remote-drivers.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
-import { ToldPlaces } from './told-places.ts';
 import { joinPlaces, splitPlaces, type PlacesSection } from './places-frame.ts';
 import { placesTopic } from './topics.ts';
 

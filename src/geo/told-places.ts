@@ -1,4 +1,4 @@
-import type { DriverIndex } from '../geo/driver-index.ts';
+import type { DriverIndex } from './driver-index.ts';
 
 /** A driver who has moved less is told of again only after `TOLD_AGAIN_MS`. As far as a phone's fix is off in a street of houses. */
 const MOVED_M = 20;
@@ -8,10 +8,10 @@ const STATUS_FRESH_MS = 3_000;
 const METRES_PER_DEGREE = 111_195;
 
 /**
- * What watchers were last told of the drivers who are here, so that a row goes out only when it tells something. Their picture of a driver
- * lags by up to 20 m or 4 s more than a flush: of an ETA of minutes that is 2.5 s at a city's 8 m/s, less than the fix itself may
- * be off by, and offers are made by the owner with the driver's own replica as the last word. For that, at 8 m/s and a flush a second two
- * of three rows are not made, sent, and read by each watcher. A row that was lost is made up for as fast.
+ * What others (watchers, the mirror) were last told of the drivers who are here, so that a row goes out only when it tells something. Their
+ * picture of a driver lags by up to 20 m or 4 s more than a flush: of an ETA of minutes that is 2.5 s at a city's 8 m/s, less than the fix
+ * itself may be off by, and offers are made by the owner with the driver's own replica as the last word. For that, at 8 m/s and a flush a
+ * second two of three rows are not made, sent, and read by each watcher. A row that was lost is made up for as fast.
  */
 export class ToldPlaces {
   private readonly index: DriverIndex;

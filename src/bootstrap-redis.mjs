@@ -1,8 +1,8 @@
 /** Redis for private runs: no npm package ships its program, so the system's packages must. */
 import { execFileSync } from 'node:child_process';
-import { accessSync, constants, existsSync } from 'node:fs';
-import path from 'node:path';
+import { existsSync } from 'node:fs';
 
+import { installDebian, privilege, refreshApt, which } from './bootstrap-packages.mjs';
 import { MissingPiece, step } from './bootstrap-step.mjs';
 
 /** Sharded pub/sub and `set-proc-title` came with it. */
@@ -18,21 +18,6 @@ const BY_HAND = {
 };
 
 const WHY = 'the run needs a Redis of its own';
-
-/** The program's file in the first folder of PATH that has it; null without. */
-function which(program) {
-  const folders = (process.env.PATH ?? '').split(path.delimiter);
-  for (const folder of folders.filter((name) => name !== '')) {
-    const file = path.join(folder, program);
-    try {
-      accessSync(file, constants.X_OK);
-      return file;
-    } catch (cause) {
-      if (!['ENOENT', 'EACCES', 'ENOTDIR'].includes(cause.code)) throw cause;
-    }
-  }
-  return null;
-}
 
 /** Makes sure that there is a redis-server on PATH, new enough; installs it where that needs nobody's password. */
 export async function ensureRedis() {
@@ -51,44 +36,21 @@ export async function ensureRedis() {
 async function installRedis() {
   if (which('brew') !== null)
     return step(`installing redis with Homebrew (${WHY})`, ['brew', 'install', 'redis']);
-  const privilege = process.getuid() === 0 ? [] : mayUseSudo() ? ['sudo', '-n'] : null;
-  if (which('apt-get') !== null && privilege !== null) return installWithApt(privilege);
+  const asRoot = which('apt-get') === null ? null : privilege();
+  if (asRoot !== null) return installWithApt(asRoot);
   const manager = Object.keys(BY_HAND).find((name) => which(name) !== null);
   const how = manager ? `install it with "${BY_HAND[manager]}"` : 'install Redis';
   throw new MissingPiece(`redis-server is missing (${WHY}): ${how}, or set REDIS_URL to one that runs`);
 }
 
-function mayUseSudo() {
-  if (which('sudo') === null) return false;
-  try {
-    execFileSync('sudo', ['-n', 'true'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    // It wants a password: then the person decides, not this program.
-    return false;
-  }
-}
-
-async function installWithApt(privilege) {
-  // RUNLEVEL keeps the package's scripts from starting a service where systemd is not in charge.
-  const apt = [
-    ...privilege,
-    'env',
-    'DEBIAN_FRONTEND=noninteractive',
-    'RUNLEVEL=1',
-    'apt-get',
-    '-q',
-    '-o',
-    'DPkg::Lock::Timeout=120',
-  ];
+async function installWithApt(asRoot) {
   const hint = `or install redis-server yourself, or set REDIS_URL`;
-  await step("refreshing the system's list of packages (for redis-server)", [...apt, 'update'], { hint });
-  const install = ['install', '-y', '--no-install-recommends', 'redis-server'];
-  await step(`installing the system package redis-server (${WHY})`, [...apt, ...install], { hint });
+  await refreshApt(asRoot, 'redis-server', hint);
+  await installDebian(asRoot, ['redis-server'], WHY, hint);
   // The package starts a service for the whole machine, on the usual port; nobody here asked for that.
   if (existsSync('/run/systemd/system'))
     await step('stopping the system-wide service that came with it', [
-      ...privilege,
+      ...asRoot,
       'systemctl',
       'disable',
       '--now',

@@ -9,6 +9,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, wri
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
+import { ensurePeers } from './bootstrap-peers.mjs';
 import { ensureRedis } from './bootstrap-redis.mjs';
 import { MissingPiece, passOn, step } from './bootstrap-step.mjs';
 
@@ -23,7 +24,7 @@ const COMMANDS = {
   server: { redis: true, run: runMain },
   migrate: { redis: true, run: runMain },
   // It measures a Redis of its own, alone.
-  bench: { redis: true, ownRedis: true, run: runBench },
+  bench: { redis: true, ownRedis: true, peers: true, run: runBench },
   sim: { redis: false, run: runMain },
   // It crashes the Redis it uses: never the operator's.
   chaos: { redis: true, ownRedis: true, run: runMain },
@@ -219,6 +220,7 @@ async function start([command, ...args]) {
   await withSetupLock(async () => {
     await ensureDependencies();
     if (known.redis && (known.ownRedis || !process.env.REDIS_URL)) await ensureRedis();
+    if (known.peers) await ensurePeers(ROOT, args);
     await build();
   });
   await known.run(command, args);

@@ -82,7 +82,7 @@ export class Questions {
 
   constructor(options: QuestionsOptions) {
     this.options = options;
-    this.answers = new TokenBucket(ANSWERS, options.clock.nowMs());
+    this.answers = new TokenBucket();
   }
 
   /** Free drivers around a place, from the owner of its zone; every failure is a retryable no. */

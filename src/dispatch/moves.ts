@@ -52,7 +52,7 @@ export class Moves {
   /** `nowMs`: of any one clock that goes forward. */
   sweep(nowMs: number): void {
     const { slotsEnd } = this.options.index;
-    this.bucket ??= new TokenBucket(RATE, nowMs);
+    this.bucket ??= new TokenBucket();
     this.forgetAsked(nowMs);
     this.away.length = Math.min(this.away.length, slotsEnd);
     for (let left = Math.min(slotsEnd, SLOTS_PER_SWEEP_MAX); left > 0; left--) {

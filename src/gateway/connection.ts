@@ -2,7 +2,7 @@ import type uWS from 'uWebSockets.js';
 import type { AckBody, Desk, DriverCommand, Member, RiderCommand } from '../dispatch/desk.ts';
 import { type Rejection, REJECTIONS, rejected, type Result } from '../domain/rejection.ts';
 import type { Clock } from '../lib/clock.ts';
-import { type BucketRate, TokenBucket } from '../lib/token-bucket.ts';
+import { type BucketRate, takeTokens } from '../lib/token-bucket.ts';
 import { CLOSE, type CloseReason } from '../protocol/close-codes.ts';
 import { encode, type Encoding } from '../protocol/codec.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
@@ -53,8 +53,9 @@ export class Connection implements Line {
   overRate = 0;
   session: Session | null = null;
   private readonly context: ConnectionContext;
-  private readonly fixes: TokenBucket;
-  private readonly commands: TokenBucket;
+  /** When the buckets of fixes and commands are full again: numbers, not objects, for most sockets idle. */
+  private fixesFullMs: number;
+  private commandsFullMs: number;
   private socket: Socket | null = null;
   /** Commands not yet answered, the first of them running; null while there is none. */
   private queue: Waiting[] | null = null;
@@ -72,8 +73,8 @@ export class Connection implements Line {
     this.address = who.address;
     this.expiresMs = who.expiresMs;
     this.context = context;
-    this.fixes = new TokenBucket(context.limits.fixes, context.coarse.nowMs);
-    this.commands = new TokenBucket(context.limits.commands, context.coarse.nowMs);
+    this.fixesFullMs = context.coarse.nowMs;
+    this.commandsFullMs = context.coarse.nowMs;
   }
 
   opened(socket: Socket): void {
@@ -126,13 +127,15 @@ export class Connection implements Line {
   /** Whether `count` more fixes are within the rate; counts them either way. */
   admitsFixes(count: number, rate: BucketRate): boolean {
     const { counters, coarse } = this.context;
-    if (this.fixes.take(rate, coarse.nowMs, count)) {
-      counters.fixesIn += count;
-      return true;
+    const fullMs = takeTokens(this.fixesFullMs, rate, coarse.nowMs, count);
+    if (fullMs === null) {
+      counters.fixesDropped += count;
+      this.wasOverRate();
+      return false;
     }
-    counters.fixesDropped += count;
-    this.wasOverRate();
-    return false;
+    this.fixesFullMs = fullMs;
+    counters.fixesIn += count;
+    return true;
   }
 
   /** Takes a command in, or says why not; the answer to it follows in its turn. */
@@ -158,11 +161,13 @@ export class Connection implements Line {
   private refusalOf(): Rejection | null {
     const { counters, limits, coarse } = this.context;
     if (this.closesWhenIdle) return rejected('draining');
-    if (!this.commands.take(limits.commands, coarse.nowMs)) {
+    const fullMs = takeTokens(this.commandsFullMs, limits.commands, coarse.nowMs, 1);
+    if (fullMs === null) {
       counters.rateLimited += 1;
       this.wasOverRate();
       return rejected('rate_limited');
     }
+    this.commandsFullMs = fullMs;
     if (this.queue === null || this.queue.length < limits.commandsInFlightMax) return null;
     counters.overloaded += 1;
     return rejected('overloaded', 'wait for answers before sending more');

@@ -21,6 +21,8 @@ export interface ResumePoint {
 
 /** What all sessions share. */
 export interface SessionContext {
+  /** Begins every epoch. New for each start of the process: an epoch of an earlier one must not seem to be known. */
+  readonly epochPrefix: string;
   /** Takes the account's seat from whichever replica had it, and answers the snapshot. Never rejects. */
   readonly takeSeat: (member: Member) => Promise<Result<Snapshot>>;
   /** Never rejects. */
@@ -46,8 +48,9 @@ const SNAPSHOT_LOADS_MAX = 3;
  * `welcome`, then every number after `welcome.seq` without a gap.
  */
 export class Session {
-  readonly epoch: string;
   readonly member: Member;
+  /** Among all sessions of the process: makes the epoch, whose text nobody keeps. */
+  private readonly number: number;
   private readonly context: SessionContext;
   /** The last number given out. */
   seq = 0;
@@ -61,10 +64,14 @@ export class Session {
   /** The newest place of the driver that the reader was not ready for; one is enough, a rider has one active trip (R2). */
   private latestAt: DriverAt | null = null;
 
-  constructor(epoch: string, member: Member, context: SessionContext) {
-    this.epoch = epoch;
+  constructor(number: number, member: Member, context: SessionContext) {
+    this.number = number;
     this.member = member;
     this.context = context;
+  }
+
+  get epoch(): string {
+    return `${this.context.epochPrefix}.${this.number.toString(36)}`;
   }
 
   announce(announcement: Announcement): void {

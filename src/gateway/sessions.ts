@@ -11,7 +11,7 @@ import { type Line, type ResumePoint, Session, type SessionContext } from './ses
 export interface SessionsOptions {
   readonly desk: Pick<Desk, 'seat' | 'snapshot'>;
   readonly clock: Clock;
-  /** New for each start of the process: an epoch of an earlier one must not seem to be known. */
+  /** See SessionContext. */
   readonly epochPrefix: string;
   readonly limits: Pick<GatewayLimits, 'outboxMax' | 'sessionTtlMs' | 'sessionsMax' | 'idleTimeoutS'>;
   readonly counters: GatewayCounters;
@@ -45,6 +45,7 @@ export class Sessions implements Announcer {
     const { clock, limits, counters } = options;
     this.options = options;
     this.context = {
+      epochPrefix: options.epochPrefix,
       takeSeat: (member) => this.load(() => options.desk.seat(member)),
       loadSnapshot: (member) => this.load(() => options.desk.snapshot(member)),
       serverNowMs: () => clock.nowMs(),
@@ -85,7 +86,7 @@ export class Sessions implements Announcer {
     let session = map.get(accountOf(member));
     if (session === undefined) {
       this.epochs += 1;
-      session = new Session(`${this.options.epochPrefix}.${this.epochs.toString(36)}`, member, this.context);
+      session = new Session(this.epochs, member, this.context);
       map.set(accountOf(member), session);
     }
     this.idleSinceMs.delete(session);

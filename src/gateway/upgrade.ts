@@ -67,7 +67,7 @@ function resumePoint(epoch: string | undefined, seq: string | undefined): Resume
 export function admit(request: UpgradeRequest, auth: Auth): Admission | UpgradeRefusal {
   const spoken = subprotocolOf(request.protocols);
   if (spoken === null) return 'bad_subprotocol';
-  return admission(auth.authenticate(request.token, request.address), spoken);
+  return admission(auth.authenticateOnce(request.token, request.address), spoken);
 }
 
 function admission(

@@ -4,35 +4,35 @@ export interface BucketRate {
   readonly burstMax: number;
 }
 
+/** Moments add up with fractions that a double cannot hold: that much is no debt. */
+const ROUNDING_MS = 0.01;
+
+/**
+ * A bucket as one number, the moment at which it is full again (the generic cell rate algorithm, ITU-T I.371): takes `cost` tokens at
+ * `nowMs` and answers the new moment, or null when so many are not in it. Any moment in the past is a full bucket; with another rate it takes as long to be full. Milliseconds of a clock that does
+ * not step back.
+ */
+export function takeTokens(fullMs: number, rate: BucketRate, nowMs: number, cost: number): number | null {
+  const msPerToken = 1_000 / rate.perS;
+  const nextMs = Math.max(fullMs, nowMs) + cost * msPerToken;
+  return nextMs - nowMs > rate.burstMax * msPerToken + ROUNDING_MS ? null : nextMs;
+}
+
 /** A rate limit for one source: full at first. Times are milliseconds of whatever clock the caller uses throughout. */
 export class TokenBucket {
-  private tokens: number;
-  private filledMs: number;
-
-  constructor(rate: BucketRate, nowMs: number) {
-    this.tokens = rate.burstMax;
-    this.filledMs = nowMs;
-  }
+  private fullMs = 0;
 
   /** Takes `cost` tokens and answers true, or takes none and answers false. */
   take(rate: BucketRate, nowMs: number, cost = 1): boolean {
-    this.fill(rate, nowMs);
-    if (this.tokens < cost) return false;
-    this.tokens -= cost;
+    const fullMs = takeTokens(this.fullMs, rate, nowMs, cost);
+    if (fullMs === null) return false;
+    this.fullMs = fullMs;
     return true;
   }
 
   /** True when there is less than one token left. */
   isEmpty(rate: BucketRate, nowMs: number): boolean {
-    this.fill(rate, nowMs);
-    return this.tokens < 1;
-  }
-
-  private fill(rate: BucketRate, nowMs: number): void {
-    const gone = nowMs - this.filledMs;
-    if (gone <= 0) return;
-    this.tokens = Math.min(rate.burstMax, this.tokens + (gone * rate.perS) / 1000);
-    this.filledMs = nowMs;
+    return takeTokens(this.fullMs, rate, nowMs, 1) === null;
   }
 }
 
@@ -51,7 +51,7 @@ export class KeyedBuckets {
   }
 
   take(key: string, nowMs: number, cost = 1): boolean {
-    return this.bucketOf(key, nowMs).take(this.rate, nowMs, cost);
+    return this.bucketOf(key).take(this.rate, nowMs, cost);
   }
 
   /** Whether `take` would fail, without taking, and without remembering a key not seen before. */
@@ -59,7 +59,7 @@ export class KeyedBuckets {
     return this.buckets.get(key)?.isEmpty(this.rate, nowMs) ?? false;
   }
 
-  private bucketOf(key: string, nowMs: number): TokenBucket {
+  private bucketOf(key: string): TokenBucket {
     const known = this.buckets.get(key);
     if (known !== undefined) {
       // To the end of the map's order: what is at its front was used longest ago.
@@ -71,7 +71,7 @@ export class KeyedBuckets {
       const oldest = this.buckets.keys().next();
       if (!oldest.done) this.buckets.delete(oldest.value);
     }
-    const bucket = new TokenBucket(this.rate, nowMs);
+    const bucket = new TokenBucket();
     this.buckets.set(key, bucket);
     return bucket;
   }

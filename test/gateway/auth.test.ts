@@ -89,14 +89,28 @@ describe('a token', () => {
 });
 
 describe('an address', () => {
-  it('with too many wrong tokens is refused, others are not, and a known token still passes (R10)', async () => {
-    const auth = authAt(NOW_MS, { perS: 0.001, burstMax: 2 });
-    const known = await issue();
-    expect(auth.authenticate(known, 'bad').ok).toBe(true);
-    expect(auth.authenticate('a.b.c', 'bad')).toMatchObject(REFUSED);
-    expect(auth.authenticate('a.b.c', 'bad')).toMatchObject(REFUSED);
-    expect(auth.authenticate('a.b.c', 'bad')).toMatchObject({ code: 'rate_limited' });
-    expect(auth.authenticate('a.b.c', 'good')).toMatchObject(REFUSED);
-    expect(auth.authenticate(known, 'bad').ok).toBe(true);
+  it.each(['authenticate', 'authenticateOnce'] as const)(
+    'with too many wrong tokens is refused, others are not, and a known token still passes (R10): %s',
+    async (door) => {
+      const auth = authAt(NOW_MS, { perS: 0.001, burstMax: 2 });
+      const [known, unknown] = [await issue(), await issue({ subject: 'driver-2' })];
+      expect(auth[door](known, 'bad').ok).toBe(true);
+      expect(auth[door]('a.b.c', 'bad')).toMatchObject(REFUSED);
+      expect(auth[door]('a.b.c', 'bad')).toMatchObject(REFUSED);
+      expect(auth[door]('a.b.c', 'bad')).toMatchObject({ code: 'rate_limited' });
+      expect(auth[door]('a.b.c', 'good')).toMatchObject(REFUSED);
+      expect(auth[door](unknown, 'bad')).toMatchObject({ code: 'rate_limited' });
+      expect(auth[door](known, 'bad').ok).toBe(true);
+    },
+  );
+
+  it('with too many wrong tokens has one with the signature of a known one looked at, and refused', async () => {
+    const auth = authAt(NOW_MS, { perS: 0.001, burstMax: 1 });
+    const [known, other] = [await issue(), await issue({ subject: 'driver-2' })];
+    expect(auth.authenticateOnce(known, 'bad').ok).toBe(true);
+    expect(auth.authenticateOnce('a.b.c', 'bad')).toMatchObject(REFUSED);
+    const [header, payload] = other.split('.');
+    const forged = [header, payload, known.split('.')[2]].join('.');
+    expect(auth.authenticateOnce(forged, 'bad')).toMatchObject(REFUSED);
   });
 });

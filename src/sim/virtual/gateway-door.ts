@@ -46,7 +46,10 @@ export class GatewayDoor implements Doorway {
       context,
       sessions,
       // Upgrades do not come this way.
-      auth: { authenticate: () => rejected('unauthorized') },
+      auth: {
+        authenticate: () => rejected('unauthorized'),
+        authenticateOnce: () => rejected('unauthorized'),
+      },
       trustForwardedFor: false,
     });
     let behavior: Behavior | null = null;

@@ -17,7 +17,7 @@ export interface PeerStart {
   /** A Redis of its own: peers share names of keys. The bare server uses none. */
   readonly redisUrl: string;
   readonly clock: Clock;
-  /** Adds to its settings: `BODY_BYTES` of the bare server. */
+  /** Adds to its settings: `BODY_BYTES` of the bare server, `OFFER_TTL_MS` of the others. */
   readonly env?: Readonly<Record<string, string>>;
 }
 

@@ -3,7 +3,8 @@ import type { Place } from '../../src/domain/place.ts';
 import { type Clock, type Timer } from '../../src/lib/clock.ts';
 import type { DriverPositions } from './driver-positions.ts';
 
-const OFFER_TTL_MS = 10_000;
+/** A driver who has not answered by then is passed over. */
+const OFFER_TTL_MS = Number(process.env['OFFER_TTL_MS'] ?? 10_000);
 
 interface Ride extends Place {
   readonly id: string;

@@ -1,4 +1,5 @@
 """Where drivers are, in Redis, for the consumers and the views (one event loop a process)."""
+import os
 import time
 
 from django.conf import settings
@@ -13,7 +14,8 @@ CANDIDATES = 10
 FRESH_MS = 60_000
 # A driver who was offered a ride is held for so long unless they have completed it before.
 HOLD_S = 20
-OFFER_TTL_S = 10
+# A driver who has not answered by then is passed over.
+OFFER_TTL_S = int(os.environ.get("OFFER_TTL_MS", "10000")) / 1000
 
 _redis = None
 

@@ -58,6 +58,7 @@ const market: Market = {
 };
 let ids = 0;
 const state = createDispatchState({
+  turnUs: Infinity,
   market,
   index,
   eta,

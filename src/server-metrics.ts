@@ -77,7 +77,19 @@ function createMeter(registry: Registry): DispatchMeter {
   const registers = [registry];
   const ticks = new Histogram({
     name: 'hexdispatch_tick_duration_ms',
-    help: 'runs of the matcher; wall ms',
+    help: 'work on a run of the matcher, all its turns of the event loop together; wall ms',
+    buckets: TICK_BUCKETS_MS,
+    registers,
+  });
+  const turns = new Histogram({
+    name: 'hexdispatch_tick_turn_duration_ms',
+    help: 'turns of the event loop that worked on a run of the matcher: how long it holds the loop up; wall ms',
+    buckets: TICK_BUCKETS_MS,
+    registers,
+  });
+  const elapsed = new Histogram({
+    name: 'hexdispatch_tick_elapsed_ms',
+    help: 'from the beginning to the end of a run of the matcher, whatever came in between; wall ms',
     buckets: TICK_BUCKETS_MS,
     registers,
   });
@@ -107,8 +119,10 @@ function createMeter(registry: Registry): DispatchMeter {
     registers,
   });
   return {
-    ticked({ durationMs, zones }) {
+    turned: ({ durationMs }) => turns.observe(durationMs),
+    ticked({ durationMs, elapsedMs, zones }) {
       ticks.observe(durationMs);
+      elapsed.observe(elapsedMs);
       zoneRequests.reset();
       for (const [zone, count] of zones) {
         zoneTicks.inc({ zone });

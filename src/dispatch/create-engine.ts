@@ -3,7 +3,7 @@ import type { Claims } from '../geo/claims.ts';
 import { KeyedBuckets } from '../lib/token-bucket.ts';
 import { createStraightLineEta } from '../maps/eta.ts';
 import { ActiveTrips } from './active-trips.ts';
-import { createDispatchState } from './dispatch-state.ts';
+import { createDispatchState, DEFAULT_TICK_PACE, type TickPace } from './dispatch-state.ts';
 import type { DispatchMeter } from './dispatch-meter.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Doubts } from './doubts.ts';
@@ -27,6 +27,7 @@ export interface EngineOptions extends Pick<
   readonly meter: DispatchMeter;
   /** Wall milliseconds, for durations alone. */
   readonly stopwatchMs: () => number;
+  readonly tickPace?: TickPace;
 }
 
 /** Puts an engine together from its stores; nothing runs until `takeUp` and the dispatchers' `start`. */
@@ -44,13 +45,15 @@ export function createEngine(options: EngineOptions): Engine {
   const views = new TripViews({ index, followed, announcer, clock, etas });
   const active = new ActiveTrips({ store, index, announcer, views, seats, peers, clock, log });
   const doubts = new Doubts({ store, clock });
+  const { turnUs, pauseMs } = options.tickPace ?? DEFAULT_TICK_PACE;
   const serve = (market: Market): ServedMarket => {
     const eta = etas.get(market.marketId)!;
-    const state = createDispatchState({ market, index, eta, ids, staleMs: limits.staleMs });
+    const state = createDispatchState({ market, index, eta, ids, staleMs: limits.staleMs, turnUs });
     const dispatcher = new Dispatcher({
       ...options,
       state,
       doubts,
+      turnPauseMs: pauseMs,
       publish: (news) => publish(engine, news),
     });
     return { market, eta, dispatcher };

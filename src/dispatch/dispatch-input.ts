@@ -54,8 +54,12 @@ export type DispatchInput =
     }
   /** The zones matched here from now on; requests of others are forgotten, whoever owns them finds them in the store. */
   | { readonly kind: 'zones_owned'; readonly zones: ReadonlySet<Zone> }
-  /** Run the matcher. */
-  | { readonly kind: 'tick' };
+  /** Run the matcher; nothing while a run is under way (see `DispatchState.tick`). */
+  | { readonly kind: 'tick' }
+  /** Go on with the run under way. */
+  | { readonly kind: 'tick_on' }
+  /** Leave the run under way where it is: this replica may not match any more, or stops. */
+  | { readonly kind: 'tick_dropped' };
 
 export type OfferRefusal = 'claim_lost' | 'unavailable' | Extract<OfferOpening, { opened: false }>['why'];
 

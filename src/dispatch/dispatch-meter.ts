@@ -3,7 +3,16 @@
  * clock that runs faster does not flatter them.
  */
 export interface DispatchMeter {
-  ticked(outcome: { durationMs: number; openRequests: number; zones: ReadonlyMap<string, number> }): void;
+  /** A turn of the loop in which a tick was worked on. */
+  turned(outcome: { durationMs: number }): void;
+  /** A tick is done: how long it was worked on, in how many turns, and how long that took from beginning to end. */
+  ticked(outcome: {
+    durationMs: number;
+    elapsedMs: number;
+    turns: number;
+    openRequests: number;
+    zones: ReadonlyMap<string, number>;
+  }): void;
   /** From the acknowledgement of the request to the announcement of its first offer. */
   offered(outcome: { latencyMs: number; supply: 'at_once' | 'waited' }): void;
   counted(event: DispatchEvent, by: number): void;
@@ -22,4 +31,4 @@ export type DispatchEvent =
   | 'sweep_found';
 
 /** Counts nothing. */
-export const NO_DISPATCH_METER: DispatchMeter = { ticked() {}, offered() {}, counted() {} };
+export const NO_DISPATCH_METER: DispatchMeter = { turned() {}, ticked() {}, offered() {}, counted() {} };

@@ -10,6 +10,7 @@ import { createAssignmentSolver, type AssignmentSolver } from '../matching/assig
 import { Candidates, type WeighingContext } from '../matching/candidates.ts';
 import type { MatchRequest } from '../matching/match-request.ts';
 import { LatestTrips } from './latest-trips.ts';
+import type { TickUnderWay } from './tick.ts';
 
 /** A request that waits for a driver, or for an answer to its offers. */
 export interface OpenRequest extends MatchRequest {
@@ -61,6 +62,10 @@ export interface DispatchState {
   readonly candidates: Candidates;
   readonly solver: AssignmentSolver;
   readonly weighing: WeighingContext;
+  /** A run of the matcher that has more to do than fits in a turn of the loop: `tick_on` goes on with it. */
+  tick: TickUnderWay | null;
+  /** Work done on a tick in one turn, µs by the matcher's own reckoning (see `Work`). */
+  readonly turnUs: number;
 }
 
 export interface DispatchStateOptions {
@@ -70,7 +75,20 @@ export interface DispatchStateOptions {
   readonly ids: IdSource;
   /** R8: silent for longer than this = no candidate. */
   readonly staleMs: number;
+  /** Default: that of DEFAULT_TICK_PACE. */
+  readonly turnUs?: number;
 }
+
+/** How a tick that is too long for one turn of the loop is cut. */
+export interface TickPace {
+  /** Work done in one turn, µs by the matcher's own reckoning (see `Work`); at least one piece of it. */
+  readonly turnUs: number;
+  /** Between two turns, ms of the engine's clock; 0: as soon as the loop has seen to all else. */
+  readonly pauseMs: number;
+}
+
+/** A turn holds up the loop for a few milliseconds, also on a machine that is several times slower than reckoned or busy otherwise. */
+export const DEFAULT_TICK_PACE: TickPace = { turnUs: 4_000, pauseMs: 0 };
 
 export function createDispatchState(options: DispatchStateOptions): DispatchState {
   const { market, index, eta, ids, staleMs } = options;
@@ -90,6 +108,8 @@ export function createDispatchState(options: DispatchStateOptions): DispatchStat
     acceptance,
     candidates: new Candidates(market.match.candidatesMax),
     solver: createAssignmentSolver(),
+    tick: null,
+    turnUs: options.turnUs ?? DEFAULT_TICK_PACE.turnUs,
     weighing: {
       search: new DriverSearch(index),
       eta,
@@ -99,7 +119,7 @@ export function createDispatchState(options: DispatchStateOptions): DispatchStat
         index,
         staleMs,
         horizonS: market.match.mode === 'batch' ? market.match.horizonS : 0,
-        isContested: (driverId, nowMs) => (contested.get(driverId) ?? 0) > nowMs,
+        isContested: (driverId, nowMs) => contested.size > 0 && (contested.get(driverId) ?? 0) > nowMs,
         freeInS(slot, nowMs) {
           const lat = columns.freeLat[slot]!;
           if (Number.isNaN(lat)) return Infinity;

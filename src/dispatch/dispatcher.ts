@@ -1,9 +1,8 @@
-import { cellName, type Zone } from '../domain/cell.ts';
 import type { DriverId, TripId } from '../domain/ids.ts';
 import type { Offer } from '../domain/offer.ts';
 import type { Trip } from '../domain/trip.ts';
 import type { Claims } from '../geo/claims.ts';
-import type { Clock, Timer } from '../lib/clock.ts';
+import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { OfferClosing, OfferOpening, TripStore } from '../store/trip-store.ts';
 import { statusInput, type DispatchInput, type OfferRefusal } from './dispatch-input.ts';
@@ -13,14 +12,13 @@ import type { Doubts } from './doubts.ts';
 import type { Effect } from './effect.ts';
 import type { News, Peers } from './peers.ts';
 import { isOurs, step } from './step.ts';
+import { TickTurns } from './tick-turns.ts';
 
 type OpenOfferEffect = Extract<Effect, { kind: 'open_offer' }>;
 type AnnounceEffect = Extract<Effect, { kind: 'announce_offer' }>;
 
 /** A claim outlives its offer by this much, so that it cannot run out while the answer is being stored. */
 const CLAIM_SLACK_MS = 10_000;
-/** The matcher gets at most one part in so many of the loop's time. */
-const TICK_REST = 4;
 /** First offers whose latency is being measured; beyond it new ones are not measured. */
 const STOPWATCHES_MAX = 100_000;
 
@@ -37,6 +35,8 @@ export interface DispatcherOptions {
   readonly stopwatchMs: () => number;
   readonly log: Log;
   readonly meter: DispatchMeter;
+  /** `pauseMs` of the TickPace. */
+  readonly turnPauseMs: number;
 }
 
 /**
@@ -48,13 +48,18 @@ export class Dispatcher {
   private readonly options: DispatcherOptions;
   private readonly inFlight = new Set<Promise<void>>();
   private readonly askedAtMs = new Map<TripId, number>();
-  private ticking: Timer | null = null;
+  private readonly turns: TickTurns;
   private storing = 0;
-  private restsUntilMs = -Infinity;
 
   constructor(options: DispatcherOptions) {
     this.options = options;
     this.state = options.state;
+    this.turns = new TickTurns({
+      ...options,
+      input: (input) => this.input(input),
+      mayMatch: () => options.peers.mayMatch(),
+      pauseMs: options.turnPauseMs,
+    });
   }
 
   /** Learns something, at once; what follows from it is begun before this returns, and done later. */
@@ -89,28 +94,13 @@ export class Dispatcher {
   }
 
   start(): void {
-    this.ticking = this.options.clock.every(this.state.market.match.tickMs, () => this.tick());
+    this.turns.start();
   }
 
   /** No more ticks; resolves when all that was begun is done. */
   async stop(): Promise<void> {
-    this.ticking?.cancel();
-    this.ticking = null;
+    this.turns.stop();
     while (this.inFlight.size > 0) await Promise.all(this.inFlight);
-  }
-
-  private tick(): void {
-    const { stopwatchMs, meter } = this.options;
-    const startedMs = stopwatchMs();
-    // Whatever the batch, most of the loop's time belongs to pings and commands: a long tick puts the next one off.
-    if (startedMs < this.restsUntilMs || !this.options.peers.mayMatch()) return;
-    this.input({ kind: 'tick' });
-    const waiting = new Map<Zone, number>();
-    for (const { zone } of this.state.requests.values()) waiting.set(zone, (waiting.get(zone) ?? 0) + 1);
-    const zones = new Map([...waiting].map(([zone, count]) => [cellName(zone), count]));
-    const durationMs = stopwatchMs() - startedMs;
-    this.restsUntilMs = startedMs + durationMs * TICK_REST;
-    meter.ticked({ durationMs, openRequests: this.state.requests.size, zones });
   }
 
   private perform(effects: readonly Effect[]): void {

@@ -8,7 +8,7 @@ import type { DispatchState, OpenOffer, OpenRequest } from './dispatch-state.ts'
 import { driverLeft, driverOffDuty, driverOnDuty, driverSeen, driverStatus } from './driver-steps.ts';
 import type { Effect } from './effect.ts';
 import { forgetForeign, noteForeign } from './foreign-offers.ts';
-import { tick } from './tick.ts';
+import { beginTick, goOnWithTick } from './tick.ts';
 
 /** How long a driver is left alone after a claim was lost or the store disagreed. */
 const CONTESTED_MS = 5_000;
@@ -61,7 +61,12 @@ function apply(state: DispatchState, input: DispatchInput, nowMs: number, effect
     case 'zones_owned':
       return ownZones(state, input.zones);
     case 'tick':
-      return tick(state, nowMs, effects);
+      return beginTick(state, nowMs, effects);
+    case 'tick_on':
+      return goOnWithTick(state, nowMs, effects);
+    case 'tick_dropped':
+      state.tick = null;
+      return;
     default:
       unreachable(input);
   }

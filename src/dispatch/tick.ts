@@ -1,26 +1,68 @@
-import type { OfferId } from '../domain/ids.ts';
-import { choose, type Choice } from '../matching/choose.ts';
-import { explain, type ChosenColumns, type Explanation } from '../matching/explanation.ts';
-import { adaptRadius } from '../matching/search-radius.ts';
+import { choose } from '../matching/choose.ts';
+import type { Work } from '../matching/work.ts';
 import type { DispatchState, OpenRequest } from './dispatch-state.ts';
 import type { Effect } from './effect.ts';
 import { forgetOverdue } from './foreign-offers.ts';
+import { isWaiting, offerToChosen } from './offering.ts';
 
-/** One run of the matcher: ends what is overdue, then offers what can be offered. */
-export function tick(state: DispatchState, nowMs: number, effects: Effect[]): void {
+/** What the end of an offer costs, with all that follows from it in the same turns of the loop, µs. */
+const CLOSE_US = 40;
+
+/** One turn of the loop that works on a tick: its time, and what it wants done. */
+export interface Turn {
+  nowMs: number;
+  effects: Effect[];
+}
+
+/** A tick that is not done: `turn` is the one that works on it. */
+export interface TickUnderWay {
+  readonly turn: Turn;
+  readonly work: Work<void>;
+}
+
+/**
+ * Begins a run of the matcher and works on it for a turn; small ones are done by then. While one is under way no other begins.
+ */
+export function beginTick(state: DispatchState, nowMs: number, effects: Effect[]): void {
+  if (state.tick !== null) return;
+  const turn = { nowMs, effects };
+  state.tick = { turn, work: tick(state, turn) };
+  goOnWithTick(state, nowMs, effects);
+}
+
+/** Works on the tick under way until a turn's share of work is done, or the tick is. */
+export function goOnWithTick(state: DispatchState, nowMs: number, effects: Effect[]): void {
+  if (state.tick === null) return;
+  const { turn, work } = state.tick;
+  turn.nowMs = nowMs;
+  turn.effects = effects;
+  for (let leftUs = state.turnUs; leftUs > 0;) {
+    const piece = work.next();
+    if (piece.done === true) {
+      state.tick = null;
+      return;
+    }
+    leftUs -= piece.value;
+  }
+}
+
+/**
+ * One run of the matcher: ends what is overdue, then offers what can be offered. Matched is what was open, and who was free, when it
+ * was gathered, as of the tick's beginning; each offer is checked against the state as it is when its turn comes.
+ */
+function* tick(state: DispatchState, turn: Turn): Work<void> {
+  const { candidates, solver, market } = state;
+  const { nowMs } = turn;
   forgetContests(state, nowMs);
   forgetOverdue(state, nowMs);
-  timeOutOffers(state, nowMs, effects);
-  const waiting = waitingRequests(state);
-  if (waiting.length === 0) return;
-  state.candidates.gather(state.weighing, waiting, nowMs);
-  const served = offerToChosen(state, waiting, nowMs, effects);
-  for (let row = 0; row < waiting.length; row++) {
-    const request = waiting[row]!;
-    const freeCount = state.candidates.freeCount[row]!;
-    request.hadDriverAtOnce ??= served.has(row);
-    request.radiusM = adaptRadius(request.radiusM, freeCount, state.market.match);
-  }
+  yield* timeOutOffers(state, turn);
+  const requests = waitingRequests(state);
+  if (requests.length === 0) return;
+  yield* candidates.gather(state.weighing, requests, nowMs);
+  const plan = yield* choose(market.match.mode, {
+    ...{ candidates, requests, policy: market.match, solver, nowMs },
+  });
+  yield* offerToChosen(state, { requests, plan, begunMs: nowMs }, turn);
 }
 
 function forgetContests(state: DispatchState, nowMs: number): void {
@@ -29,109 +71,18 @@ function forgetContests(state: DispatchState, nowMs: number): void {
   }
 }
 
-function timeOutOffers(state: DispatchState, nowMs: number, effects: Effect[]): void {
+function* timeOutOffers(state: DispatchState, turn: Turn): Work<void> {
   for (const offer of state.offers.values()) {
-    if (offer.phase !== 'live' || offer.expiresMs > nowMs) continue;
+    if (offer.phase !== 'live' || offer.expiresMs > turn.nowMs) continue;
     offer.phase = 'closing';
-    effects.push({ kind: 'close_offer', offerId: offer.offerId, status: 'timed_out' });
+    turn.effects.push({ kind: 'close_offer', offerId: offer.offerId, status: 'timed_out' });
+    yield CLOSE_US;
   }
 }
 
 /** Requests without a live offer, oldest first (the map's order is that of arrival). Expires none: that needs the matcher's word. */
 function waitingRequests(state: DispatchState): OpenRequest[] {
   const waiting: OpenRequest[] = [];
-  for (const request of state.requests.values()) {
-    if (request.offers.size === 0 && !request.isExpiring) waiting.push(request);
-  }
+  for (const request of state.requests.values()) if (isWaiting(state, request)) waiting.push(request);
   return waiting;
-}
-
-/** Answers the rows that got a free driver, whether offered now or after the batching window. */
-function offerToChosen(
-  state: DispatchState,
-  waiting: readonly OpenRequest[],
-  nowMs: number,
-  effects: Effect[],
-): Set<number> {
-  const { candidates, solver, market } = state;
-  const { choices, held } = choose(market.match.mode, {
-    candidates,
-    requests: waiting,
-    policy: market.match,
-    solver,
-    nowMs,
-  });
-  const all = new Set(choices.map((choice) => candidates.columns[choice.at]!));
-  const byRow = groupByRow(choices);
-  const explanations = explainRows(state, waiting, byRow, all, nowMs);
-  for (const choice of choices) openOffer(state, waiting[choice.row]!, choice, explanations, nowMs, effects);
-  for (let row = 0; row < waiting.length; row++) {
-    const request = waiting[row]!;
-    if (byRow.has(row) || nowMs - request.sinceMs < market.match.requestTtlMs) continue;
-    request.isExpiring = true;
-    const chosen: ChosenColumns = { own: new Set(), all };
-    const explanation = explain(state.weighing, candidates, request, row, chosen, nowMs);
-    effects.push({ kind: 'expire_trip', tripId: request.tripId, explanation });
-  }
-  const { columns, isFree } = candidates;
-  const served = [...choices, ...held].filter((choice) => isFree[columns[choice.at]!] === 1);
-  return new Set(served.map((choice) => choice.row));
-}
-
-function groupByRow(choices: readonly Choice[]): Map<number, Choice[]> {
-  const byRow = new Map<number, Choice[]>();
-  for (const choice of choices) {
-    const own = byRow.get(choice.row);
-    if (own === undefined) byRow.set(choice.row, [choice]);
-    else own.push(choice);
-  }
-  return byRow;
-}
-
-/** Before any status changes, so that each explanation shows what the matcher saw. */
-function explainRows(
-  state: DispatchState,
-  waiting: readonly OpenRequest[],
-  byRow: ReadonlyMap<number, Choice[]>,
-  all: ReadonlySet<number>,
-  nowMs: number,
-): Map<number, Explanation> {
-  const explanations = new Map<number, Explanation>();
-  for (const [row, choices] of byRow) {
-    const own = new Set(choices.map((choice) => state.candidates.columns[choice.at]!));
-    const request = waiting[row]!;
-    explanations.set(row, explain(state.weighing, state.candidates, request, row, { own, all }, nowMs));
-  }
-  return explanations;
-}
-
-function openOffer(
-  state: DispatchState,
-  request: OpenRequest,
-  choice: Choice,
-  explanations: ReadonlyMap<number, Explanation>,
-  nowMs: number,
-  effects: Effect[],
-): void {
-  const { candidates, index, market } = state;
-  const slot = candidates.slots[candidates.columns[choice.at]!]!;
-  const driverId = index.driverOf(slot)!;
-  const offerId = state.ids.newId() as OfferId;
-  const expiresMs = nowMs + market.match.offerTtlMs;
-  const { tripId } = request;
-  request.offers.add(offerId);
-  state.offers.set(offerId, { offerId, tripId, driverId, expiresMs, phase: 'opening' });
-  index.setStatus(slot, 'offered', nowMs);
-  effects.push({
-    kind: 'open_offer',
-    offer: {
-      offerId,
-      tripId,
-      driverId,
-      etaS: Math.round(candidates.etaS[choice.at]!),
-      offeredMs: nowMs,
-      expiresMs,
-    },
-    explanation: explanations.get(choice.row)!,
-  });
 }

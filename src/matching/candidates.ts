@@ -1,52 +1,33 @@
 import { statusCode } from '../domain/driver-state.ts';
-import type { MatchPolicy } from '../domain/market.ts';
 import type { DriverSearch, NearestQuery } from '../geo/driver-search.ts';
 import { NearestBuffer } from '../geo/nearest-buffer.ts';
 import type { Eta } from '../maps/eta.ts';
-import type { Acceptance } from './acceptance.ts';
-import { fairnessS, refusalS, totalCost, type CostTerms } from './costs.ts';
+import type { CostTerms } from './costs.ts';
+import { totalCost } from './costs.ts';
 import { EligibleDrivers } from './eligible-drivers.ts';
-import { ruleOut, type EligibilityRules } from './eligibility.ts';
+import { ruleOut, ruleOutForRequest } from './eligibility.ts';
 import type { MatchRequest } from './match-request.ts';
+import { WeighedDrivers, type DriverTerms } from './weighed-drivers.ts';
+import type { Work } from './work.ts';
 import { roomForFloat64, roomForInt32 } from './workspace.ts';
 
-const AVAILABLE = statusCode('available');
-const FREE = 1 << AVAILABLE;
+const FREE = 1 << statusCode('available');
 const FREE_OR_ON_TRIP = FREE | (1 << statusCode('on_trip'));
 
-/** Up to so many eligible drivers a walk over their list beats a search of the index (20 µs either way). */
-const ELIGIBLE_MAX = 1_000;
-/** The list is made when each request pays for the look at at most so many drivers (3 ns each). */
-const SURVEY_SLOTS_PER_REQUEST = 1_000;
+/** The list is made when each request pays for the look at at most so many drivers, and for the terms of at most so many. */
+const SURVEY_SLOTS_PER_REQUEST = 200;
+const LISTED_PER_REQUEST = 50;
+/** More eligible drivers than this are so dense that a search of the index finds a rider's nearest in the first cells. */
+const LISTED_MAX = 20_000;
+/** What work costs, µs: a request, a candidate, a cell passed by a search and a driver compared in the list. */
+const ROW_US = 1;
+const CANDIDATE_US = 0.2;
+const CELL_US = 1;
+const LOOK_US = 0.008;
 
-export interface WeighingContext {
-  readonly rules: EligibilityRules;
+export interface WeighingContext extends DriverTerms {
   readonly search: DriverSearch;
   readonly eta: Eta;
-  readonly acceptance: Acceptance;
-  readonly policy: MatchPolicy;
-}
-
-/** The terms of one pair; for a driver on a trip the pickup is driven from where that trip ends. */
-export function weigh(
-  context: WeighingContext,
-  request: MatchRequest,
-  slot: number,
-  nowMs: number,
-): CostTerms {
-  const { rules, eta, acceptance, policy } = context;
-  const { columns } = rules.index;
-  const { pickup } = request;
-  const idleSinceMs = columns.idleSinceMs[slot]!;
-  const isFree = !Number.isNaN(idleSinceMs);
-  const fromLat = isFree ? columns.lat[slot]! : columns.freeLat[slot]!;
-  const fromLng = isFree ? columns.lng[slot]! : columns.freeLng[slot]!;
-  return {
-    pickupS: eta.driveS(fromLat, fromLng, pickup.lat, pickup.lng, nowMs),
-    freeInS: isFree ? 0 : rules.freeInS(slot, nowMs),
-    refusalS: refusalS(acceptance.rate(rules.index.driverOf(slot)!), policy),
-    fairnessS: isFree ? fairnessS(nowMs - idleSinceMs, policy) : 0,
-  };
 }
 
 /**
@@ -57,16 +38,14 @@ export class Candidates {
   rowStart: Int32Array = new Int32Array(1);
   columns: Int32Array = new Int32Array(0);
   costs: Float64Array = new Float64Array(0);
-  /** Per candidate: seconds to the pickup as told to people (waiting for the driver to be free included). */
-  etaS: Float64Array = new Float64Array(0);
-  /** Slot of each column, and 1 where that driver is free now. */
-  slots: Int32Array = new Int32Array(0);
-  isFree: Uint8Array = new Uint8Array(0);
+  /** Per candidate: seconds to drive to the pickup. */
+  pickupS: Float64Array = new Float64Array(0);
   /** Per row: candidates who are free now. */
   freeCount: Int32Array = new Int32Array(0);
+  /** Per row: up to where drivers were looked for; the farthest candidate's distance where there was no room for more. */
+  reachM: Float64Array = new Float64Array(0);
   rowCount = 0;
-  columnCount = 0;
-  private readonly columnOfSlot = new Map<number, number>();
+  readonly drivers = new WeighedDrivers();
   private readonly eligible = new EligibleDrivers();
   private readonly near: NearestBuffer;
 
@@ -75,61 +54,102 @@ export class Candidates {
     this.near = new NearestBuffer(candidatesMax);
   }
 
-  /** Finds and weighs the candidates of all requests; a request with nobody has an empty row. */
-  gather(context: WeighingContext, requests: readonly MatchRequest[], nowMs: number): void {
+  /**
+   * Finds and weighs the candidates of all requests; a request with nobody has an empty row. Drivers may come, go and move between two
+   * pieces: each is weighed as when first come across.
+   */
+  *gather(context: WeighingContext, requests: readonly MatchRequest[], nowMs: number): Work<void> {
+    const { index } = context.rules;
     const max = Math.min(this.near.capacity, context.policy.candidatesMax);
     this.reserve(requests.length, requests.length * max);
-    this.columnOfSlot.clear();
-    this.columnCount = 0;
     this.rowCount = requests.length;
-    let request = requests[0]!;
-    // Asked by the search before anything else: most drivers in reach of a busy city are on a trip.
-    const statuses = context.rules.horizonS > 0 ? FREE_OR_ON_TRIP : FREE;
-    const accept = (slot: number): boolean => ruleOut(context.rules, request, slot, nowMs) === null;
-    const isListed =
-      requests.length * SURVEY_SLOTS_PER_REQUEST >= context.rules.index.slotsEnd &&
-      this.eligible.survey(context.rules, nowMs, ELIGIBLE_MAX);
-    let end = 0;
+    const isListed = yield* this.list(context, requests.length, nowMs);
+    if (!isListed) this.drivers.clear(index.slotsEnd);
     for (let row = 0; row < requests.length; row++) {
-      request = requests[row]!;
-      const query: NearestQuery = { ...request.pickup, radiusM: request.radiusM, max, accept, statuses };
-      if (isListed) this.eligible.nearest(query, this.near);
-      else context.search.nearest(query, this.near);
-      this.freeCount[row] = 0;
-      for (let i = 0; i < this.near.count; i++) {
-        this.add(
-          context,
-          row,
-          end++,
-          this.near.slots[i]!,
-          weigh(context, request, this.near.slots[i]!, nowMs),
-        );
-      }
-      this.rowStart[row + 1] = end;
+      const request = requests[row]!;
+      const us = this.findNearest(context, request, max, isListed, nowMs);
+      this.reachM[row] = this.near.boundM(request.radiusM);
+      this.weighRow(context, request, row, nowMs);
+      yield us + ROW_US + this.near.count * CANDIDATE_US;
     }
   }
 
-  private add(context: WeighingContext, row: number, at: number, slot: number, terms: CostTerms): void {
-    let column = this.columnOfSlot.get(slot);
-    if (column === undefined) {
-      column = this.columnCount++;
-      this.columnOfSlot.set(slot, column);
-      this.slots[column] = slot;
-      this.isFree[column] = context.rules.index.columns.status[slot] === AVAILABLE ? 1 : 0;
+  /** The terms of a candidate's cost. */
+  termsAt(at: number): CostTerms {
+    const { freeInS, refusalS, fairnessS } = this.drivers;
+    const column = this.columns[at]!;
+    return {
+      pickupS: this.pickupS[at]!,
+      freeInS: freeInS[column]!,
+      refusalS: refusalS[column]!,
+      fairnessS: fairnessS[column]!,
+    };
+  }
+
+  /** Seconds to the pickup as told to people: waiting for the driver to be free included. */
+  etaS(at: number): number {
+    return this.drivers.freeInS[this.columns[at]!]! + this.pickupS[at]!;
+  }
+
+  /** Whether there is a list of all eligible drivers now, which are then all columns. */
+  private *list(context: WeighingContext, requestCount: number, nowMs: number): Work<boolean> {
+    const { slotsEnd } = context.rules.index;
+    if (requestCount * SURVEY_SLOTS_PER_REQUEST < slotsEnd) return false;
+    this.drivers.clear(slotsEnd);
+    const max = Math.min(LISTED_MAX, requestCount * LISTED_PER_REQUEST);
+    return yield* this.eligible.survey(context, this.drivers, nowMs, max);
+  }
+
+  /** Fills `near`; answers what that cost, µs. */
+  private findNearest(
+    { rules, search }: WeighingContext,
+    request: MatchRequest,
+    max: number,
+    isListed: boolean,
+    nowMs: number,
+  ): number {
+    const query = { ...request.pickup, radiusM: request.radiusM, max };
+    if (isListed) {
+      const { looks } = this.eligible;
+      // Who was listed and has gone since has no column any more.
+      const accept = (slot: number): boolean =>
+        this.drivers.columnOf(rules, slot) >= 0 && ruleOutForRequest(rules, request, slot) === null;
+      this.eligible.nearest({ ...query, accept }, this.near);
+      return (this.eligible.looks - looks) * LOOK_US;
     }
-    if (this.isFree[column] === 1) this.freeCount[row]!++;
-    this.columns[at] = column;
-    this.costs[at] = totalCost(terms);
-    this.etaS[at] = terms.freeInS + terms.pickupS;
+    const accept = (slot: number): boolean => ruleOut(rules, request, slot, nowMs) === null;
+    // Asked by the search before anything else: most drivers in reach of a busy city are on a trip.
+    const statuses = rules.horizonS > 0 ? FREE_OR_ON_TRIP : FREE;
+    const asked: NearestQuery = { ...query, accept, statuses };
+    search.nearest(asked, this.near);
+    return search.cellsVisited * CELL_US;
+  }
+
+  private weighRow(context: WeighingContext, request: MatchRequest, row: number, nowMs: number): void {
+    const { near, drivers } = this;
+    const { lat, lng } = request.pickup;
+    let at = this.rowStart[row]!;
+    this.freeCount[row] = 0;
+    for (let i = 0; i < near.count; i++) {
+      const slot = near.slots[i]!;
+      const known = drivers.columnOf(context.rules, slot);
+      const column = known >= 0 ? known : drivers.add(context, slot, nowMs);
+      this.freeCount[row] += drivers.isFree[column]!;
+      this.columns[at] = column;
+      const [fromLat, fromLng] = [drivers.fromLat[column]!, drivers.fromLng[column]!];
+      this.pickupS[at] = context.eta.driveS(fromLat, fromLng, lat, lng, nowMs);
+      this.costs[at] = totalCost(this.termsAt(at));
+      at++;
+    }
+    this.rowStart[row + 1] = at;
   }
 
   private reserve(rows: number, candidates: number): void {
     this.rowStart = roomForInt32(this.rowStart, rows + 1);
     this.freeCount = roomForInt32(this.freeCount, rows);
+    this.reachM = roomForFloat64(this.reachM, rows);
     this.columns = roomForInt32(this.columns, candidates);
     this.costs = roomForFloat64(this.costs, candidates);
-    this.etaS = roomForFloat64(this.etaS, candidates);
-    this.slots = roomForInt32(this.slots, candidates);
-    if (this.isFree.length < candidates) this.isFree = new Uint8Array(candidates * 2);
+    this.pickupS = roomForFloat64(this.pickupS, candidates);
   }
 }

@@ -1,9 +1,11 @@
 import type { MatchMode, MatchPolicy } from '../domain/market.ts';
 import { unreachable } from '../lib/assert.ts';
-import type { AssignmentSolver } from './assignment.ts';
+import type { AssignmentResult, AssignmentSolver } from './assignment.ts';
 import type { Candidates } from './candidates.ts';
+import { chooseClosest, chooseOldest } from './choose-greedily.ts';
 import { unmatchedCost } from './costs.ts';
 import type { MatchRequest } from './match-request.ts';
+import type { Work } from './work.ts';
 
 /** One pair to be made, as a position in the candidates' arrays. */
 export interface Choice {
@@ -25,30 +27,34 @@ export interface ChoiceContext {
   readonly nowMs: number;
 }
 
+/** Rows' candidates read by the solver in one piece of work, and what one costs. */
+const PIECE_SCANS = 1_000;
+const SCAN_US = 0.4;
+/** What checking, turning round and reading the result costs, a candidate. */
+const BEGIN_US = 0.02;
+
 /** Decides who is offered to whom. Each driver is chosen at most once; each request once, but for `broadcast`. */
-export function choose(mode: MatchMode, context: ChoiceContext): Plan {
+export function* choose(mode: MatchMode, context: ChoiceContext): Work<Plan> {
+  const { candidates, requests, policy } = context;
   switch (mode) {
     case 'batch':
-      return chooseBatch(context);
+      return yield* chooseBatch(context);
     case 'nearest':
-      return chooseGreedily(context, pairsByCost(context), 1);
+      return { choices: yield* chooseClosest(candidates), held: [] };
     case 'fifo':
-      return chooseGreedily(context, pairsByAge(context), 1);
+      return { choices: yield* chooseOldest(candidates, requests, 1), held: [] };
     case 'broadcast':
-      return chooseGreedily(context, pairsByAge(context), context.policy.broadcastWidth);
+      return { choices: yield* chooseOldest(candidates, requests, policy.broadcastWidth), held: [] };
     default:
       return unreachable(mode);
   }
 }
 
 /** Least total cost over all open requests; pairs with drivers not yet free are plans, made anew at every tick. */
-function chooseBatch({ candidates, requests, policy, solver, nowMs }: ChoiceContext): Plan {
-  const { rowCount, columnCount, columns, costs, isFree } = candidates;
-  const rowStart = candidates.rowStart.subarray(0, rowCount + 1);
-  const unmatched = Float64Array.from(requests, (request) =>
-    unmatchedCost(nowMs - request.requestedMs, policy),
-  );
-  const { rowToColumn } = solver.solve({ rowStart, columns, costs, columnCount, unmatchedCost: unmatched });
+function* chooseBatch(context: ChoiceContext): Work<Plan> {
+  const { candidates, requests, policy, nowMs } = context;
+  const { rowCount, rowStart, columns, drivers } = candidates;
+  const { rowToColumn } = yield* solve(context);
   const choices: Choice[] = [];
   const held: Choice[] = [];
   for (let row = 0; row < rowCount; row++) {
@@ -58,9 +64,24 @@ function chooseBatch({ candidates, requests, policy, solver, nowMs }: ChoiceCont
     while (columns[at] !== column) at++;
     const isDue =
       nowMs - requests[row]!.requestedMs >= windowMs(candidates.freeCount[row]!, rowCount, policy);
-    (isFree[column] === 1 && isDue ? choices : held).push({ row, at });
+    (drivers.isFree[column] === 1 && isDue ? choices : held).push({ row, at });
   }
   return { choices, held };
+}
+
+function* solve({ candidates, requests, policy, solver, nowMs }: ChoiceContext): Work<AssignmentResult> {
+  const { rowCount, columns, costs, drivers } = candidates;
+  const rowStart = candidates.rowStart.subarray(0, rowCount + 1);
+  const unmatched = Float64Array.from(requests, (request) =>
+    unmatchedCost(nowMs - request.requestedMs, policy),
+  );
+  solver.begin({ rowStart, columns, costs, columnCount: drivers.count, unmatchedCost: unmatched });
+  yield rowStart[rowCount]! * BEGIN_US;
+  for (;;) {
+    const result = solver.advance(PIECE_SCANS);
+    if (result !== undefined) return result;
+    yield PIECE_SCANS * SCAN_US;
+  }
 }
 
 /**
@@ -71,48 +92,4 @@ function chooseBatch({ candidates, requests, policy, solver, nowMs }: ChoiceCont
 function windowMs(freeCount: number, rowCount: number, policy: MatchPolicy): number {
   if (rowCount < 2 || freeCount >= policy.candidatesMax / 2) return 0;
   return policy.windowMsMax * (1 - freeCount / (policy.candidatesMax / 2));
-}
-
-/** All pairs with a free driver, cheapest first; ties by row, then by place in the row. */
-function pairsByCost({ candidates }: ChoiceContext): Choice[] {
-  const { costs } = candidates;
-  return freePairs(candidates).sort((a, b) => costs[a.at]! - costs[b.at]! || a.row - b.row || a.at - b.at);
-}
-
-/** All pairs with a free driver, oldest request first, then cheapest. */
-function pairsByAge({ candidates, requests }: ChoiceContext): Choice[] {
-  const { costs } = candidates;
-  const requestedMs = (pair: Choice): number => requests[pair.row]!.requestedMs;
-  return freePairs(candidates).sort(
-    (a, b) => requestedMs(a) - requestedMs(b) || a.row - b.row || costs[a.at]! - costs[b.at]! || a.at - b.at,
-  );
-}
-
-function freePairs({ rowCount, rowStart, columns, isFree }: Candidates): Choice[] {
-  const pairs: Choice[] = [];
-  for (let row = 0; row < rowCount; row++) {
-    for (let at = rowStart[row]!; at < rowStart[row + 1]!; at++) {
-      if (isFree[columns[at]!] === 1) pairs.push({ row, at });
-    }
-  }
-  return pairs;
-}
-
-function chooseGreedily(
-  { candidates }: ChoiceContext,
-  pairs: readonly Choice[],
-  driversPerRequest: number,
-): Plan {
-  const taken = new Set<number>();
-  const got = new Map<number, number>();
-  const choices: Choice[] = [];
-  for (const pair of pairs) {
-    const column = candidates.columns[pair.at]!;
-    const count = got.get(pair.row) ?? 0;
-    if (count >= driversPerRequest || taken.has(column)) continue;
-    taken.add(column);
-    got.set(pair.row, count + 1);
-    choices.push(pair);
-  }
-  return { choices: choices.sort((a, b) => a.row - b.row || a.at - b.at), held: [] };
 }

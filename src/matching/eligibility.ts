@@ -5,16 +5,9 @@ import type { DriverIndex } from '../geo/driver-index.ts';
 import type { MatchRequest } from './match-request.ts';
 
 /** Why a driver in reach is no candidate, in the order asked. */
-export type RuledOut =
-  | 'vehicle_class'
-  | 'seats'
-  | 'silent'
-  | 'excluded'
-  | 'contested'
-  | 'off_duty'
-  | 'offered'
-  | 'busy'
-  | 'busy_beyond_horizon';
+export type RuledOut = UnfitForRequest | UnfitForAll;
+type UnfitForRequest = 'vehicle_class' | 'seats' | 'excluded';
+type UnfitForAll = 'silent' | 'contested' | 'off_duty' | 'offered' | 'busy' | 'busy_beyond_horizon';
 
 const AVAILABLE = statusCode('available');
 const OFFERED = statusCode('offered');
@@ -38,14 +31,27 @@ export function ruleOut(
   slot: number,
   nowMs: number,
 ): RuledOut | null {
-  const { columns } = rules.index;
+  return ruleOutForRequest(rules, request, slot) ?? ruleOutForAll(rules, slot, nowMs);
+}
+
+/** What depends on the request. */
+export function ruleOutForRequest(
+  { index }: EligibilityRules,
+  request: MatchRequest,
+  slot: number,
+): UnfitForRequest | null {
+  const { columns } = index;
   if (VEHICLE_CLASSES[columns.vehicleClass[slot]!] !== request.vehicleClass) return 'vehicle_class';
   if (columns.seats[slot]! < request.seats) return 'seats';
-  if (!rules.index.isFresh(slot, nowMs, rules.staleMs)) return 'silent';
-  const driverId = rules.index.driverOf(slot)!;
-  if (request.excluded.has(driverId)) return 'excluded';
-  if (rules.isContested(driverId, nowMs)) return 'contested';
-  switch (columns.status[slot]) {
+  return request.excluded.size > 0 && request.excluded.has(index.driverOf(slot)!) ? 'excluded' : null;
+}
+
+/** What does not: asked once a driver where a tick makes a list of them. */
+export function ruleOutForAll(rules: EligibilityRules, slot: number, nowMs: number): UnfitForAll | null {
+  const { index } = rules;
+  if (!index.isFresh(slot, nowMs, rules.staleMs)) return 'silent';
+  if (rules.isContested(index.driverOf(slot)!, nowMs)) return 'contested';
+  switch (index.columns.status[slot]) {
     case AVAILABLE:
       return null;
     case OFFLINE:

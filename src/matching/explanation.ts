@@ -1,7 +1,6 @@
 import type { MatchMode } from '../domain/market.ts';
 import type { Candidates, WeighingContext } from './candidates.ts';
-import { weigh } from './candidates.ts';
-import { totalCost, type CostTerms } from './costs.ts';
+import type { CostTerms } from './costs.ts';
 import { ruleOut, type RuledOut } from './eligibility.ts';
 import type { MatchRequest } from './match-request.ts';
 import { NearestBuffer } from '../geo/nearest-buffer.ts';
@@ -34,7 +33,10 @@ export interface ChosenColumns {
   readonly all: ReadonlySet<number>;
 }
 
-/** Explains a row of a gathered batch. Runs for what is offered or given up only, so a tick does not pay for it. */
+/**
+ * Explains a row of a gathered batch. Runs for what is offered or given up only, so a tick does not pay for it. Candidates are as the
+ * batch saw them, who was ruled out is as of now; drivers whom the batch itself has been offering to others are candidates still.
+ */
 export function explain(
   context: WeighingContext,
   candidates: Candidates,
@@ -49,29 +51,20 @@ export function explain(
     radiusM: Math.round(request.radiusM),
     waitedS: Math.round((nowMs - request.requestedMs) / 100) / 10,
     batchSize: candidates.rowCount,
-    candidates: explainRow(context, candidates, request, row, chosen, nowMs),
-    ...explainRuledOut(context, request, nowMs),
+    candidates: explainRow(candidates, row, chosen),
+    ...explainRuledOut(context, candidates, request, row, chosen, nowMs),
   };
 }
 
-function explainRow(
-  context: WeighingContext,
-  candidates: Candidates,
-  request: MatchRequest,
-  row: number,
-  chosen: ChosenColumns,
-  nowMs: number,
-): ExplainedCandidate[] {
+function explainRow(candidates: Candidates, row: number, chosen: ChosenColumns): ExplainedCandidate[] {
   const explained: ExplainedCandidate[] = [];
   for (let at = candidates.rowStart[row]!; at < candidates.rowStart[row + 1]!; at++) {
     const column = candidates.columns[at]!;
-    const slot = candidates.slots[column]!;
-    const terms = weigh(context, request, slot, nowMs);
     const taken = chosen.all.has(column) ? 'taken_by_another_request' : 'costlier';
     explained.push({
-      driverId: context.rules.index.driverOf(slot)!,
-      ...rounded(terms),
-      cost: tenth(totalCost(terms)),
+      driverId: candidates.drivers.driverIds[column]!,
+      ...rounded(candidates.termsAt(at)),
+      cost: tenth(candidates.costs[at]!),
       fate: chosen.own.has(column) ? 'chosen' : taken,
     });
   }
@@ -80,23 +73,32 @@ function explainRow(
 
 function explainRuledOut(
   context: WeighingContext,
+  { drivers, reachM }: Candidates,
   request: MatchRequest,
+  row: number,
+  chosen: ChosenColumns,
   nowMs: number,
 ): Pick<Explanation, 'ruledOut' | 'ruledOutCounts'> {
+  const { rules } = context;
   const counts: Partial<Record<RuledOut, number>> = {};
   const near = new NearestBuffer(RULED_OUT_NAMED_MAX);
+  const reason = (slot: number): RuledOut | null => {
+    const why = ruleOut(rules, request, slot, nowMs);
+    return why === 'offered' && chosen.all.has(drivers.columnOf(rules, slot)) ? null : why;
+  };
   // Asked once per driver in reach while the buffer has room, later only for nearer ones: the counts are of those asked.
   const accept = (slot: number): boolean => {
-    const why = ruleOut(context.rules, request, slot, nowMs);
+    const why = reason(slot);
     if (why !== null) counts[why] = (counts[why] ?? 0) + 1;
     return why !== null;
   };
-  const query = { ...request.pickup, radiusM: request.radiusM, max: RULED_OUT_NAMED_MAX, accept };
+  // Beyond, nobody was asked for: there were nearer ones enough.
+  const query = { ...request.pickup, radiusM: reachM[row]!, max: RULED_OUT_NAMED_MAX, accept };
   context.search.nearest(query, near);
   const ruledOut = Array.from({ length: near.count }, (_, i) => ({
-    driverId: context.rules.index.driverOf(near.slots[i]!)!,
+    driverId: rules.index.driverOf(near.slots[i]!)!,
     distanceM: Math.round(near.distancesM[i]!),
-    why: ruleOut(context.rules, request, near.slots[i]!, nowMs)!,
+    why: reason(near.slots[i]!)!,
   }));
   return { ruledOut, ruledOutCounts: counts };
 }

@@ -4,6 +4,7 @@ import type { MatchMode, MatchPolicy } from '../../src/domain/market.ts';
 import { createAssignmentSolver } from '../../src/matching/assignment.ts';
 import { Candidates } from '../../src/matching/candidates.ts';
 import { choose } from '../../src/matching/choose.ts';
+import { finish } from '../../src/matching/work.ts';
 import { totalCost, UNMATCHED_S } from '../../src/matching/costs.ts';
 import { Downtown, driverId, POLICY, tripId } from '../dispatch/downtown.ts';
 import { statusInput } from '../../src/dispatch/dispatch-input.ts';
@@ -93,26 +94,28 @@ describe('batch', () => {
           radiusM: 5_000,
         }));
         const candidates = new Candidates(POLICY.candidatesMax);
-        candidates.gather(town.state.weighing, requests, town.nowMs);
-        const plan = choose('batch', {
-          candidates,
-          requests,
-          policy: town.state.market.match,
-          solver: createAssignmentSolver(),
-          nowMs: town.nowMs,
-        });
+        finish(candidates.gather(town.state.weighing, requests, town.nowMs));
+        const plan = finish(
+          choose('batch', {
+            candidates,
+            requests,
+            policy: town.state.market.match,
+            solver: createAssignmentSolver(),
+            nowMs: town.nowMs,
+          }),
+        );
         const made = [...plan.choices, ...plan.held];
         const total =
           made.reduce((sum, { at }) => sum + candidates.costs[at]!, 0) +
           (requests.length - made.length) * UNMATCHED_S;
         const matrix = requests.map((_, row) => {
-          const costs = Array.from({ length: candidates.columnCount }, () => Infinity);
+          const costs = Array.from({ length: candidates.drivers.count }, () => Infinity);
           for (let at = candidates.rowStart[row]!; at < candidates.rowStart[row + 1]!; at++)
             costs[candidates.columns[at]!] = candidates.costs[at]!;
           return costs;
         });
         expect(total).toBeCloseTo(leastTotal(matrix), 6);
-        for (const { at } of plan.choices) expect(candidates.isFree[candidates.columns[at]!]).toBe(1);
+        for (const { at } of plan.choices) expect(candidates.drivers.isFree[candidates.columns[at]!]).toBe(1);
       }),
       { numRuns: 200 },
     );

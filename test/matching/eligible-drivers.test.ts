@@ -6,8 +6,12 @@ import type { DriverId } from '../../src/domain/ids.ts';
 import { DriverIndex } from '../../src/geo/driver-index.ts';
 import { DriverSearch } from '../../src/geo/driver-search.ts';
 import { NearestBuffer } from '../../src/geo/nearest-buffer.ts';
+import { createAcceptance } from '../../src/matching/acceptance.ts';
 import type { EligibilityRules } from '../../src/matching/eligibility.ts';
 import { EligibleDrivers } from '../../src/matching/eligible-drivers.ts';
+import { WeighedDrivers } from '../../src/matching/weighed-drivers.ts';
+import { finish } from '../../src/matching/work.ts';
+import { POLICY } from '../dispatch/downtown.ts';
 
 const NOW_MS = 1_000_000;
 const VEHICLE = { vehicleClass: 'economy', seats: 4 } as const;
@@ -51,6 +55,15 @@ function townOf(cabs: readonly Cab[], [lat, lng]: readonly number[]): Eligibilit
   };
 }
 
+/** The list, or null when there are more than `max`. */
+function survey(rules: EligibilityRules, max: number): EligibleDrivers | null {
+  const eligible = new EligibleDrivers();
+  const drivers = new WeighedDrivers();
+  drivers.clear(rules.index.slotsEnd);
+  const terms = { rules, acceptance: createAcceptance(10), policy: POLICY };
+  return finish(eligible.survey(terms, drivers, NOW_MS, max)) ? eligible : null;
+}
+
 function found(buffer: NearestBuffer): [number, number][] {
   return Array.from({ length: buffer.count }, (_, i) => [buffer.slots[i]!, buffer.distancesM[i]!]);
 }
@@ -59,7 +72,8 @@ describe('the list of eligible drivers', () => {
   it('finds whom the index finds, in the same order', () => {
     fc.assert(
       fc.property(
-        fc.array(cab, { maxLength: 60 }),
+        // Up to several bands of the list.
+        fc.array(cab, { maxLength: 90 }),
         centre,
         fc.record({
           lat: offset,
@@ -79,9 +93,7 @@ describe('the list of eligible drivers', () => {
           const place = { lat: at[0] + asked.lat, lng: wrapped(at[1] + asked.lng) };
           const query = { ...place, radiusM: asked.radiusM, max: asked.max, accept };
           const [listed, searched] = [new NearestBuffer(12), new NearestBuffer(12)];
-          const eligible = new EligibleDrivers();
-          expect(eligible.survey(rules, NOW_MS, 100)).toBe(true);
-          eligible.nearest({ ...query, accept: () => true }, listed);
+          survey(rules, 100)!.nearest({ ...query, accept: () => true }, listed);
           new DriverSearch(index).nearest(query, searched);
           expect(found(listed)).toEqual(found(searched));
         },
@@ -93,7 +105,7 @@ describe('the list of eligible drivers', () => {
   it('is given up when there are more than it is asked to hold (R10)', () => {
     const one: Cab = { lat: 0, lng: 0, status: 'available', freeInS: 0, silentMs: 0 };
     const rules = townOf([one, one, one], [37.77, -122.42]);
-    expect(new EligibleDrivers().survey(rules, NOW_MS, 2)).toBe(false);
-    expect(new EligibleDrivers().survey(rules, NOW_MS, 3)).toBe(true);
+    expect(survey(rules, 2)).toBeNull();
+    expect(survey(rules, 3)).not.toBeNull();
   });
 });

@@ -1,4 +1,5 @@
 import { createEngine } from '../../dispatch/create-engine.ts';
+import type { TickPace } from '../../dispatch/dispatch-state.ts';
 import { NO_DISPATCH_METER } from '../../dispatch/dispatch-meter.ts';
 import type { Engine, EngineLimits } from '../../dispatch/engine.ts';
 import { FrontDesk } from '../../dispatch/front-desk.ts';
@@ -38,6 +39,7 @@ export interface ServerParts {
   readonly skewMs: number;
   readonly market: Market;
   readonly limits: EngineLimits;
+  readonly tickPace: TickPace;
   readonly ids: IdSource;
   /** New for each process. */
   readonly name: string;
@@ -100,6 +102,7 @@ export class ServerProcess {
       ids: parts.ids,
       log: this.bugLog(),
       limits: parts.limits,
+      tickPace: parts.tickPace,
       markets: [parts.market],
       meter: NO_DISPATCH_METER,
       stopwatchMs: () => clock.nowMs(),

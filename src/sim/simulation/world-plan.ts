@@ -1,6 +1,7 @@
 import type { Bounds, MatchMode, MatchPolicy } from '../../domain/market.ts';
 import { MATCH_MODES } from '../../domain/market.ts';
 import { destination, type Place } from '../../domain/place.ts';
+import { DEFAULT_TICK_PACE, type TickPace } from '../../dispatch/dispatch-state.ts';
 import type { EngineLimits } from '../../dispatch/engine.ts';
 import type { Prng } from '../../lib/prng.ts';
 import { HABITS, type Habits } from '../apps/habits.ts';
@@ -37,6 +38,7 @@ export interface WorldPlan {
   readonly replicas: number;
   /** Null for a server on its own. */
   readonly cluster: ClusterPlan | null;
+  readonly tickPace: TickPace;
 }
 
 const MINUTE_MS = 60_000;
@@ -95,7 +97,14 @@ export function drawWorldPlan(prng: Prng, replicas: number): WorldPlan {
     mishaps: isCluster ? drawClusterMishaps(prng) : drawMishaps(prng),
     replicas,
     cluster: isCluster ? drawClusterPlan(prng, durationMs) : null,
+    // Drawn last: what came before is as it was for seeds that were kept.
+    tickPace: prng.chance(0.5) ? DEFAULT_TICK_PACE : drawTickPace(prng),
   };
+}
+
+/** Cut so small that even a handful of requests takes several turns, with much going on in between. */
+function drawTickPace(prng: Prng): TickPace {
+  return { turnUs: oneOf(prng, [1, 20, 200]), pauseMs: 1 + prng.int(60) };
 }
 
 function drawMishaps(prng: Prng): MishapPlan {

@@ -137,6 +137,7 @@ export class World {
       skewMs,
       market: this.market,
       limits: canaryLimits(this.canary, this.plan.limits),
+      tickPace: this.plan.tickPace,
       ids: this.ids,
       name,
       grid: this.grid,

@@ -2,6 +2,9 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createWallClock } from '../src/lib/clock.ts';
 import { commitOf } from '../src/sim/commit.ts';
+import { assignmentRow } from './assignment/assignment-row.ts';
+import { offersRow } from './offers/offers-row.ts';
+import { pingRow } from './ping/ping-row.ts';
 import { isDirty } from './suite/machine.ts';
 import { pin } from './suite/pinning.ts';
 import type { Row } from './suite/row.ts';
@@ -11,7 +14,7 @@ import { runSuite } from './suite/run-suite.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** All rows, in the order in which they run. */
-const ROWS: readonly Row[] = [];
+const ROWS: readonly Row[] = [pingRow, assignmentRow, offersRow];
 
 const interruption = new AbortController();
 // Only the first: a second Ctrl-C ends this process at once, and what it has started with it.

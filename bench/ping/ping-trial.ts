@@ -12,6 +12,8 @@ export interface PingTarget {
   readonly pid: number;
   /** Fixes taken since it began; for servers that store each in Redis, stored. */
   counted(): Promise<number>;
+  /** It looks into no frame: its counts are of frames. */
+  readonly countsFrames: boolean;
   /** Null for one that stands on no Redis. */
   readonly redis: { readonly pid: number; readonly client: Redis } | null;
 }
@@ -52,17 +54,19 @@ interface Reading {
 export async function runPingTrial(target: PingTarget, load: PingLoad, clock: Clock): Promise<PingUsage> {
   const { warmUpMs, measureMs, writesPerS, ...plan } = load;
   const pause = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve));
-  const countedBefore = await target.counted();
+  const fixesPerCount = target.countsFrames ? plan.shape.fixesPerFrame : 1;
+  const counted = async (): Promise<number> => (await target.counted()) * fixesPerCount;
+  const countedBefore = await counted();
   const child = await LoadChild.connect({ ...plan, speech: target.subject, port: target.port }, clock);
   try {
     if (writesPerS === null) child.flood();
     else child.stream(writesPerS);
     await pause(warmUpMs);
-    const from = await read(target, child);
+    const from = await read({ ...target, counted }, child);
     await pause(measureMs);
-    const to = await read(target, child);
+    const to = await read({ ...target, counted }, child);
     const { sent, sentBefore, lateMsMax } = await child.figures('halt');
-    await allCounted(target, countedBefore + sentBefore + sent, clock);
+    await allCounted({ ...target, counted }, countedBefore + sentBefore + sent, clock);
     return usedBetween(from, to, lateMsMax);
   } finally {
     await child.stop();

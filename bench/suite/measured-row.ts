@@ -40,6 +40,8 @@ export async function measureRow(row: Row, options: SuiteOptions, watch: Watch):
       ...{ clock: watch.clock, say: watch.say },
       record: (sample) => samples.add(sample),
       skip: (what, why) => {
+        // Once a repeat, from some rows.
+        if (skipped.some((one) => one.what === what && one.why === why)) return;
         skipped.push({ what, why });
         watch.say(`left out: ${what}: ${why}`);
       },

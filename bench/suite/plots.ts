@@ -31,11 +31,17 @@ const PLOTS: readonly Plot[] = [
   },
   {
     ...{ file: 'offers-p99', title: 'Request to offer, p99, by load (less is better)', row: 'offers' },
-    ...{ metric: /p99(?!\.)/, kind: 'lines', x: 'pings a second', relative: false },
+    ...{
+      metric: /^request to offer, p99$/,
+      on: /pings\/s$/,
+      kind: 'lines',
+      x: 'pings a second',
+      relative: false,
+    },
   },
   {
     ...{ file: 'assignment-time', title: 'One exact assignment (less is better)', row: 'assignment' },
-    ...{ unit: 'ms', kind: 'bars', scale: 'log' },
+    ...{ metric: /^solve$/, unit: 'ms', kind: 'bars', scale: 'log' },
   },
   {
     ...{ file: 'growth', title: 'Cost as the city grows (flat is better)', row: 'growth' },
@@ -78,7 +84,7 @@ function rowPlot(plot: Exclude<Plot, { kind: 'goals' }>, full: readonly HistoryE
       (plot.on?.test(on) ?? true),
   );
   if (fitting.length === 0) return null;
-  const subtitle = `${entry.commit}${entry.dirty ? '+' : ''}, ${entry.dateIso.slice(0, 10)}, ${entry.machine}; medians of ${entry.repeats}`;
+  const subtitle = `${entry.commit}${entry.dirty ? '+' : ''}, ${entry.dateIso.slice(0, 10)}, ${entry.machine}; medians of ${Math.max(...fitting.map(({ count }) => count))}`;
   return plot.kind === 'bars' ? barPlot(plot, fitting, subtitle) : linePlot(plot, fitting, subtitle);
 }
 
@@ -136,7 +142,7 @@ export function sizeIn(on: string): { x: number; rest: string } | null {
   });
   if (found.length === 0) return null;
   const greatest = found.reduce((a, b) => (b.x > a.x ? b : a));
-  return { x: greatest.x, rest: on.replace(greatest.text, '…') };
+  return { x: greatest.x, rest: on.replace(greatest.text, '').replace(/\s+/g, ' ').trim() };
 }
 
 function goalPlot(title: string, entries: readonly HistoryEntry[]): string | null {

@@ -115,8 +115,15 @@ async function writeProblem(dir: string, bytes: Uint8Array, name = 'problem'): P
 
 async function reportOf(program: string, args: readonly string[]): Promise<SolverReport> {
   const running = run(program, args, { timeout: SOLVER_MS_MAX, maxBuffer: OUTPUT_BYTES_MAX });
-  // Undefined when it could not be started: `running` says why.
-  if (running.child.pid !== undefined) await pin(running.child.pid, 'server');
-  const { stdout } = await running;
-  return JSON.parse(stdout) as SolverReport;
+  const { child } = running;
+  try {
+    // No pid: it could not be started, and `running` says why.
+    const [{ stdout }] = await Promise.all([
+      running,
+      child.pid === undefined ? undefined : pin(child.pid, 'server'),
+    ]);
+    return JSON.parse(stdout) as SolverReport;
+  } finally {
+    child.kill();
+  }
 }

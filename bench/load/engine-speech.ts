@@ -49,8 +49,8 @@ export const bareSpeech: Speech = {
 /** Unix ms with fractions: a driver who floods sends many fixes within a millisecond. */
 export const unixMs = (): number => performance.timeOrigin + performance.now();
 
-/** By the clock alone: a driver who comes back in a later trial is where he would have got to. */
-function trackOf(prng: Prng): Track {
+/** The street that a driver drives, by their own generator. By the clock alone: who comes back in a later trial is where they would have got to. */
+export function trackOf(prng: Prng): Track {
   const { south, north, west, east } = DEFAULT_MARKET.bounds;
   const home = { lat: south + prng.float() * (north - south), lng: west + prng.float() * (east - west) };
   return { home, angle: prng.float() * 2 * Math.PI };

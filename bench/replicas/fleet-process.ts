@@ -6,20 +6,22 @@ import type { FromFleet, ToFleet } from './fleet-messages.ts';
 let fleet: Fleet | null = null;
 
 const tell = (message: FromFleet): void => void process.send?.(message);
-const fail = (error: unknown): void =>
-  tell({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
 
 async function follow(message: ToFleet): Promise<void> {
-  if (message.kind === 'connect') {
-    fleet = new Fleet(message.plan, createWallClock(), fail);
-    return tell({ kind: 'online', driversByServer: await fleet.connect() });
+  if (message.kind === 'begin') {
+    fleet = new Fleet(message.plan, createWallClock());
+    return;
   }
-  if (fleet === null) throw new Error('nobody is connected');
-  if (message.kind === 'drive') return fleet.drive(message.pingMs);
-  fleet.halt();
-  tell({ kind: 'halted', sent: fleet.sent, lateMsMax: fleet.lateMsMax });
+  if (fleet === null) throw new Error('there is no plan');
+  if (message.kind === 'grow') tell({ kind: 'online', driversByServer: await fleet.grow(message.drivers) });
+  else if (message.kind === 'drive') fleet.drive(message.pingMs);
+  else tell({ kind: 'halted', figures: await fleet.halt() });
 }
 
-process.on('message', (message: ToFleet) => void follow(message).catch(fail));
+process.on('message', (message: ToFleet) => {
+  follow(message).catch((error: unknown) =>
+    tell({ kind: 'failed', message: error instanceof Error ? error.message : String(error) }),
+  );
+});
 process.on('disconnect', () => process.exit(0));
 process.on('SIGTERM', () => process.exit(0));

@@ -2,25 +2,25 @@ import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { Child } from '../../src/child.ts';
 import type { Clock } from '../../src/lib/clock.ts';
-import { DEFAULT_MARKET } from '../../src/market-file.ts';
-import { startPrivateStores } from '../../src/private-stores.ts';
 import { until } from '../../src/private-processes.ts';
-import type { FromFleet, Routing, ToFleet } from './fleet-messages.ts';
+import { AUTH_SECRET, startBenchStores } from '../suite/engine-server.ts';
+import { pin } from '../suite/pinning.ts';
+import type { FleetFigures, FleetPlan, FromFleet, Routing, ToFleet } from './fleet-messages.ts';
 import { pingsTaken, read, type Usage, usedBetween, type Watched } from './usage.ts';
 
 /** As built: below dist everything is JavaScript at its own place. */
 const MAIN = fileURLToPath(new URL('../../main.js', import.meta.url));
 const FLEET = fileURLToPath(new URL('./fleet-process.js', import.meta.url));
-const DATA_DIR = fileURLToPath(new URL('../../../.data', import.meta.url));
-const SECRET = 'a secret of this benchmark, long enough to be one';
 const STOP_MS_MAX = 20_000;
 const TIMEOUT_MS = 60_000;
+/** Each driver sends one fix a second. */
+const PING_MS = 1_000;
 
 export interface TrialOptions {
   readonly replicas: number;
   readonly routing: Routing;
-  readonly drivers: number;
-  readonly pingMs: number;
+  /** Measured with so many drivers, then with so many: rising. */
+  readonly fleets: readonly number[];
   /** Nobody connected, then measured for so long. */
   readonly idleMs: number;
   /** Under load before anything is measured: the servers' code is compiled while it runs. */
@@ -30,43 +30,47 @@ export interface TrialOptions {
   readonly clock: Clock;
 }
 
-export interface Trial {
-  readonly replicas: number;
-  readonly routing: Routing;
+/** One fleet's share of a trial. */
+export interface LoadPart {
+  readonly drivers: number;
   readonly driversByServer: readonly number[];
-  /** Without a client. */
-  readonly idle: Usage;
-  readonly load: Usage;
-  /** Of the whole trial: sent by the fleet, and taken by the servers. */
-  readonly sent: number;
-  readonly taken: number;
-  readonly lateMsMax: number;
+  readonly fleet: FleetFigures;
+  readonly usage: Usage;
 }
 
-/** One set of servers on stores of their own, from start to end. Throws when it is not a fair measurement. */
+export interface Trial {
+  /** Without a client. */
+  readonly idle: Usage;
+  readonly loads: readonly LoadPart[];
+}
+
+/** One set of new servers on stores of their own, from start to end. Rejects when a ping was lost. */
 export async function runTrial(options: TrialOptions): Promise<Trial> {
-  const stores = await startPrivateStores({ dataDir: DATA_DIR });
+  const stores = await startBenchStores();
   const children: Child[] = [];
   const redis = new Redis(stores.redisUrl!);
+  const start = (name: string, args: readonly string[], env: NodeJS.ProcessEnv): Child => {
+    const child = new Child({ name, args, env, clock: options.clock });
+    children.push(child);
+    return child;
+  };
   try {
     const env = {
       ...process.env,
-      ...{ DATABASE_URL: stores.databaseUrl!, REDIS_URL: stores.redisUrl!, AUTH_SECRET: SECRET },
+      ...{ DATABASE_URL: stores.databaseUrl!, REDIS_URL: stores.redisUrl!, AUTH_SECRET },
       ...{ LOG_LEVEL: 'warn', PORT: '0', CONNECTIONS_PER_IP_MAX: '60000' },
     };
-    const servers: { url: string; pid: number }[] = [];
+    const serverUrls: string[] = [];
+    const serverPids: number[] = [];
     // One after the other: the first migrates the database.
     for (let n = 1; n <= options.replicas; n++) {
-      const server = childOf(options, `server ${n}`, [MAIN, 'server'], env);
-      children.push(server);
-      const port = await server.firstLine(readyPort);
-      servers.push({ url: `http://127.0.0.1:${port}`, pid: server.pid! });
+      const server = start(`server ${n}`, [MAIN, 'server'], env);
+      serverUrls.push(`http://127.0.0.1:${await server.firstLine(readyPort)}`);
+      serverPids.push(server.pid!);
+      await pin(server.pid!, 'any');
     }
-    const fleet = childOf(options, 'the fleet', [FLEET], process.env);
-    children.push(fleet);
-    const serverUrls = servers.map(({ url }) => url);
     await allJoined(options, serverUrls);
-    const serverPids = servers.map(({ pid }) => pid);
+    const fleet = start('the fleet', [FLEET], process.env);
     return await measure(options, fleet, { serverUrls, serverPids, redisPid: stores.pids['redis']!, redis });
   } finally {
     // The fleet, which came last, first: a drain need not wait for sockets then.
@@ -78,41 +82,46 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
 }
 
 async function measure(options: TrialOptions, fleet: Child, watched: Watched): Promise<Trial> {
-  const { replicas, routing, drivers, seed, clock, pingMs } = options;
-  const { serverUrls } = watched;
-  const pause = (ms: number): Promise<void> => new Promise<void>((resolve) => void clock.after(ms, resolve));
-  const ask = async <K extends FromFleet['kind']>(message: ToFleet, kind: K) => {
-    const answer = answerOf(fleet, kind);
-    fleet.send(message);
-    return answer;
-  };
+  const { routing, seed, fleets, idleMs } = options;
   // What a start leaves to be done (connections, first collections of garbage) is no idling.
-  await pause(options.warmUpMs / 2);
-  const beforeIdle = await read(watched);
-  await pause(options.idleMs);
-  const idle = usedBetween(beforeIdle, await read(watched));
-  const { bounds } = DEFAULT_MARKET;
-  const plan = { serverUrls, secret: SECRET, drivers, routing, bounds, seed };
-  const { driversByServer } = await ask({ kind: 'connect', plan }, 'online');
-  fleet.send({ kind: 'drive', pingMs } satisfies ToFleet);
-  await pause(options.warmUpMs);
+  if (idleMs > 0) await pause(options, idleMs);
   const before = await read(watched);
-  await pause(options.measureMs);
-  const after = await read(watched);
-  const { sent, lateMsMax } = await ask({ kind: 'halt' }, 'halted');
-  const load = usedBetween(before, after);
-  // With each driver's first ping, which came with going on duty.
-  const taken = await allTaken(options, watched, sent + drivers);
-  return { replicas, routing, driversByServer, idle, load, sent: sent + drivers, taken, lateMsMax };
+  await pause(options, idleMs);
+  const idle = usedBetween(before, await read(watched));
+  const plan: FleetPlan = { serverUrls: watched.serverUrls, routing, seed };
+  fleet.send({ kind: 'begin', plan } satisfies ToFleet);
+  const loads: LoadPart[] = [];
+  for (const drivers of fleets) loads.push(await measureFleet(options, fleet, watched, drivers));
+  return { idle, loads };
 }
 
+async function measureFleet(
+  options: TrialOptions,
+  fleet: Child,
+  watched: Watched,
+  drivers: number,
+): Promise<LoadPart> {
+  const { driversByServer } = await ask(fleet, { kind: 'grow', drivers }, 'online');
+  fleet.send({ kind: 'drive', pingMs: PING_MS } satisfies ToFleet);
+  await pause(options, options.warmUpMs);
+  const before = await read(watched);
+  await pause(options, options.measureMs);
+  const usage = usedBetween(before, await read(watched));
+  const { figures } = await ask(fleet, { kind: 'halt' }, 'halted');
+  await allTaken(options, watched, figures.sent);
+  return { drivers, driversByServer, fleet: figures, usage };
+}
+
+const pause = ({ clock }: TrialOptions, ms: number): Promise<void> =>
+  new Promise((resolve) => void clock.after(ms, resolve));
+
 /** Every ping sent was taken by some server: none was lost, shed or refused without a word. */
-function allTaken({ clock }: TrialOptions, watched: Watched, sent: number): Promise<number> {
+async function allTaken({ clock }: TrialOptions, watched: Watched, sent: number): Promise<void> {
   let taken = 0;
   const what = `count of ${sent} pings`;
-  return until({ clock, what, timeoutMs: 10_000, everyMs: 200 }, async () => {
+  await until({ clock, what, timeoutMs: 10_000, everyMs: 200 }, async () => {
     taken = pingsTaken(await read(watched));
-    return taken === sent ? taken : null;
+    return taken === sent ? true : null;
   }).catch((cause: unknown) => {
     throw new Error(`${sent} pings were sent and ${taken} taken`, { cause });
   });
@@ -124,32 +133,25 @@ async function allJoined({ clock, replicas }: TrialOptions, serverUrls: readonly
     const text = await (await fetch(`${url}/metrics`)).text();
     return Number(/^hexdispatch_replicas (\d+)/m.exec(text)?.[1]);
   };
-  await until({ clock, what: 'roll of all replicas', timeoutMs: TIMEOUT_MS, everyMs: 500 }, async () => {
+  await until({ clock, what: 'roll of all replicas', timeoutMs: TIMEOUT_MS, everyMs: 200 }, async () => {
     const counts = await Promise.all(serverUrls.map(knownTo));
     return counts.every((count) => count === replicas) ? true : null;
   });
 }
 
-function childOf(
-  { clock }: TrialOptions,
-  name: string,
-  args: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-): Child {
-  return new Child({ name, args, env, clock });
-}
-
-function answerOf<K extends FromFleet['kind']>(
+function ask<K extends FromFleet['kind']>(
   fleet: Child,
+  message: ToFleet,
   kind: K,
 ): Promise<Extract<FromFleet, { kind: K }>> {
-  const wanted = new Promise<Extract<FromFleet, { kind: K }>>((resolve, reject) => {
-    fleet.onMessage((message: FromFleet) => {
-      if (message.kind === 'failed') reject(new Error(`the fleet: ${message.message}`));
-      else if (message.kind === kind) resolve(message as Extract<FromFleet, { kind: K }>);
+  const answer = new Promise<Extract<FromFleet, { kind: K }>>((resolve, reject) => {
+    fleet.onMessage((answered: FromFleet) => {
+      if (answered.kind === 'failed') reject(new Error(`the fleet: ${answered.message}`));
+      else if (answered.kind === kind) resolve(answered as Extract<FromFleet, { kind: K }>);
     });
   });
-  return fleet.before(wanted);
+  fleet.send(message);
+  return fleet.before(answer);
 }
 
 function readyPort(line: string): number | null {

@@ -1,17 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import type { Redis } from 'ioredis';
 import { grown, readSamples, type Samples } from '../../src/sim/demo/server-figures.ts';
-
-/** Linux tells CPU times in ticks of 1/100 s to programs, on every machine of today (USER_HZ). */
-const US_PER_TICK = 10_000;
-
-/** CPU time of a process since its start, all threads, user and system; what the operating system has counted. */
-async function cpuUs(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'latin1');
-  // The name before may hold spaces and brackets. Fields 14 and 15 of proc(5) are utime and stime.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * US_PER_TICK;
-}
+import { cpuUsOf } from '../suite/process-usage.ts';
 
 /** What is measured of all servers at one moment. */
 interface Reading {
@@ -20,24 +9,20 @@ interface Reading {
   readonly redisUs: number;
   readonly samples: readonly Samples[];
   readonly published: number;
-  readonly redisBytesIn: number;
-  readonly redisBytesOut: number;
+  readonly redisBytes: number;
 }
 
 /** What was used between two readings. */
 export interface Usage {
   readonly wallS: number;
-  /** By server. */
+  /** CPU, user and system, by server. */
   readonly serverUs: readonly number[];
   readonly redisUs: number;
-  /** Pings that moved a driver, by server. */
-  readonly pings: readonly number[];
-  /** Pings that came to nothing: refused by the filter, above a rate, shed, or of a driver not on duty. */
-  readonly pingsLost: number;
-  /** Messages published through Redis, and all its traffic. */
+  /** Pings that moved a driver, at all servers. */
+  readonly pings: number;
+  /** Messages published through Redis, and all that went to and from it. */
   readonly published: number;
-  readonly redisBytesIn: number;
-  readonly redisBytesOut: number;
+  readonly redisBytes: number;
 }
 
 export interface Watched {
@@ -51,34 +36,33 @@ export interface Watched {
 export async function read(watched: Watched): Promise<Reading> {
   const samples = await Promise.all(watched.serverUrls.map(scrape));
   const info = await watched.redis.info('everything');
-  const serverUs = await Promise.all(watched.serverPids.map(cpuUs));
+  const serverUs = await Promise.all(watched.serverPids.map(cpuUsOf));
   return {
     ...{ atMs: performance.now(), samples, serverUs },
-    redisUs: await cpuUs(watched.redisPid),
+    redisUs: await cpuUsOf(watched.redisPid),
     published: figure(info, /cmdstat_s?publish:calls=(\d+)/),
-    redisBytesIn: figure(info, /total_net_input_bytes:(\d+)/),
-    redisBytesOut: figure(info, /total_net_output_bytes:(\d+)/),
+    redisBytes: figure(info, /total_net_input_bytes:(\d+)/) + figure(info, /total_net_output_bytes:(\d+)/),
   };
 }
 
+/** Rejects when a ping came to nothing: refused by the filter, above a rate, shed, or of a driver not on duty. */
 export function usedBetween(from: Reading, to: Reading): Usage {
-  const sum = (name: string): number =>
+  const counted = (name: string): number =>
     to.samples.reduce((all, samples, i) => all + (grown(from.samples[i]!, samples, name) ?? 0), 0);
-  const pings = to.samples.map((samples, i) => okPings(samples) - okPings(from.samples[i]!));
-  const inAll = pings.reduce((all, one) => all + one, 0);
+  const pings = pingsTaken(to) - pingsTaken(from);
+  const lost =
+    counted('hexdispatch_pings_total') -
+    pings +
+    counted('hexdispatch_fixes_dropped_total') +
+    counted('hexdispatch_pings_shed_total');
+  if (lost !== 0) throw new Error(`the servers have lost ${lost} of ${pings + lost} pings`);
   return {
     wallS: (to.atMs - from.atMs) / 1_000,
     serverUs: to.serverUs.map((us, i) => us - from.serverUs[i]!),
     redisUs: to.redisUs - from.redisUs,
     pings,
-    pingsLost:
-      sum('hexdispatch_pings_total') -
-      inAll +
-      sum('hexdispatch_fixes_dropped_total') +
-      sum('hexdispatch_pings_shed_total'),
     published: to.published - from.published,
-    redisBytesIn: to.redisBytesIn - from.redisBytesIn,
-    redisBytesOut: to.redisBytesOut - from.redisBytesOut,
+    redisBytes: to.redisBytes - from.redisBytes,
   };
 }
 

@@ -89,25 +89,34 @@ export function neighbours(cell: Cell): Cell[] {
   return gridDisk(cell, 1).filter((other) => other !== cell);
 }
 
-/**
- * Around the cell's centre, metres: within `innerM` every place is in the cell, beyond `outerM` none is. Kept 2 % and 0.1 %
- * on the safe side, for edges are straight on the icosahedron's faces and only nearly so on the map. Resolution 5 and finer.
- */
-export function cellRadii(cell: Cell): { innerM: number; outerM: number } {
+/** No place of the cell is farther from its centre, metres; 0.1 % on the safe side. Resolution 5 and finer. */
+export function cellReachM(cell: Cell): number {
   const centre = cellCentre(cell);
-  const corners = cellOutline(cell);
-  const east = Math.cos((centre.lat * Math.PI) / 180);
-  const flat = corners.map(({ lat, lng }) => ({
-    x: (((lng - centre.lng + 540) % 360) - 180) * east,
-    y: lat - centre.lat,
-  }));
-  let innerDeg = Infinity;
-  flat.forEach((a, i) => {
-    const b = flat[(i + 1) % flat.length]!;
-    innerDeg = Math.min(innerDeg, Math.abs(a.x * b.y - b.x * a.y) / Math.hypot(b.x - a.x, b.y - a.y));
-  });
-  const outerM = Math.max(...corners.map((c) => distanceBetweenM(centre.lat, centre.lng, c.lat, c.lng)));
-  return { innerM: innerDeg * METRES_PER_DEGREE * 0.98, outerM: outerM * 1.001 };
+  const cornersM = cellOutline(cell).map(({ lat, lng }) =>
+    distanceBetweenM(centre.lat, centre.lng, lat, lng),
+  );
+  return Math.max(...cornersM) * 1.001;
 }
 
-const METRES_PER_DEGREE = distanceBetweenM(0, 0, 1, 0);
+/** Degrees beyond which `cellEdges` knows nothing: a degree of longitude changes too fast there. */
+const FLAT_LAT_MAX = 85;
+/** How far in from its edges a cell's inside begins: they are straight on the icosahedron's faces and only nearly so on the map (0.2 % at resolution 5, 0.0005 % at 9). */
+const RIM = 0.005;
+
+/**
+ * The six edges of a cell as pairs (a, b): a place `y` degrees north and `x` degrees east of the centre is surely in the cell if `a * y + b * x < 1` for each of them. NaN,
+ * so that no place is, for pentagons, cells bent over a seam of the icosahedron, and near the poles. Resolution 5 and finer.
+ */
+export function cellEdges(cell: Cell): number[] {
+  const centre = cellCentre(cell);
+  const corners = cellOutline(cell).map(({ lat, lng }) => ({
+    y: lat - centre.lat,
+    x: ((lng - centre.lng + 540) % 360) - 180,
+  }));
+  if (corners.length !== 6 || Math.abs(centre.lat) > FLAT_LAT_MAX) return new Array<number>(12).fill(NaN);
+  return corners.flatMap((from, i) => {
+    const to = corners[(i + 1) % 6]!;
+    const scale = (from.y * to.x - from.x * to.y) * (1 - RIM);
+    return [(to.x - from.x) / scale, (from.y - to.y) / scale];
+  });
+}

@@ -1,4 +1,4 @@
-import { cellCentre, cellRadii, gridDisk, neighbours, zoneAt, type GridSpec, type Zone } from './cell.ts';
+import { cellCentre, cellReachM, gridDisk, neighbours, zoneAt, type GridSpec, type Zone } from './cell.ts';
 import type { Bounds } from './market.ts';
 import { distanceM } from './place.ts';
 
@@ -14,7 +14,7 @@ const RIM = 1.08;
 
 /** No place of the zone is farther from its centre, metres. */
 export function zoneReachM(zone: Zone): number {
-  return cellRadii(zone).outerM * RIM;
+  return cellReachM(zone) * RIM;
 }
 
 /**

@@ -1,7 +1,8 @@
 import {
   ancestor,
   cellCentre,
-  cellRadii,
+  cellEdges,
+  cellReachM,
   neighbours,
   type Cell,
   type GridSpec,
@@ -9,9 +10,8 @@ import {
 } from '../domain/cell.ts';
 import { distanceBetweenM } from '../domain/place.ts';
 
-const METRES_PER_DEGREE = distanceBetweenM(0, 0, 1, 0);
-/** Nearer the poles than this a degree of longitude changes too fast for the flat test in `holds`. */
-const FLAT_LAT_MAX = 85;
+/** Numbers of `cellEdges`. */
+const EDGES = 12;
 const ROWS_MIN = 256;
 const GROWTH = 1.5;
 const UNLINKED = -2;
@@ -40,8 +40,7 @@ export class CellTable {
   occupiedCount = 0;
   private occupiedAt = new Int32Array(0);
   private links = new Int32Array(0);
-  private innerM2 = new Float32Array(0);
-  private metresPerLng = new Float64Array(0);
+  private edges = new Float32Array(0);
   private table = new Int32Array(0);
 
   constructor(grid: GridSpec, rowsMax: number) {
@@ -62,11 +61,15 @@ export class CellTable {
     return (this.table[at] = this.fill(this.count++, cell));
   }
 
-  /** True only if the place is surely in the cell; false sends the caller to H3 (one place in ten, by area). */
+  /** True only if the place is surely in the cell; false sends the caller to H3 (one place in a hundred, by area). */
   holds(row: number, lat: number, lng: number): boolean {
-    const y = (lat - this.lat[row]!) * METRES_PER_DEGREE;
-    const x = (lng - this.lng[row]!) * this.metresPerLng[row]!;
-    return x * x + y * y < this.innerM2[row]!;
+    const y = lat - this.lat[row]!;
+    const x = lng - this.lng[row]!;
+    const { edges } = this;
+    const end = (row + 1) * EDGES;
+    for (let at = row * EDGES; at < end; at += 2)
+      if (!(edges[at]! * y + edges[at + 1]! * x < 1)) return false;
+    return true;
   }
 
   distanceM(row: number, lat: number, lng: number): number {
@@ -103,7 +106,7 @@ export class CellTable {
   /** Bytes held by the arrays. */
   get bytes(): number {
     const arrays = [this.key, this.zone, this.lat, this.lng, this.reachM, this.head, this.occupied];
-    const inner = [this.occupiedAt, this.links, this.innerM2, this.metresPerLng, this.table];
+    const inner = [this.occupiedAt, this.links, this.edges, this.table];
     return [...arrays, ...inner].reduce((sum, array) => sum + array.byteLength, 0);
   }
 
@@ -120,14 +123,12 @@ export class CellTable {
 
   private fill(row: number, cell: Cell): number {
     const centre = cellCentre(cell);
-    const { innerM, outerM } = cellRadii(cell);
     this.key[row] = cell;
     this.zone[row] = ancestor(cell, this.grid.zoneResolution) satisfies Zone;
     this.lat[row] = centre.lat;
     this.lng[row] = centre.lng;
-    this.reachM[row] = outerM;
-    this.innerM2[row] = Math.abs(centre.lat) < FLAT_LAT_MAX ? innerM * innerM : 0;
-    this.metresPerLng[row] = METRES_PER_DEGREE * Math.cos((centre.lat * Math.PI) / 180);
+    this.reachM[row] = cellReachM(cell);
+    this.edges.set(cellEdges(cell), row * EDGES);
     this.head[row] = NONE;
     this.links[row * 6] = UNLINKED;
     return row;
@@ -147,8 +148,7 @@ export class CellTable {
     this.head = widen(this.head, rows);
     this.occupied = widen(this.occupied, rows);
     this.occupiedAt = widen(this.occupiedAt, rows);
-    this.innerM2 = widen(this.innerM2, rows);
-    this.metresPerLng = widen(this.metresPerLng, rows);
+    this.edges = widen(this.edges, rows * EDGES);
     this.links = widen(this.links, rows * 6);
     this.table = new Int32Array(2 ** Math.ceil(Math.log2(rows * 2))).fill(NONE);
     for (let row = 0; row < this.count; row++) this.table[this.probe(this.key[row] as Cell)] = row;

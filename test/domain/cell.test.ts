@@ -5,16 +5,17 @@ import {
   ancestor,
   cellAt,
   cellCentre,
+  cellEdges,
   cellFromName,
   cellName,
-  cellRadii,
+  cellReachM,
   gridDisk,
   gridRings,
   neighbours,
   resolutionOf,
   zoneAt,
 } from '../../src/domain/cell.ts';
-import { destination, distanceM } from '../../src/domain/place.ts';
+import { distanceM } from '../../src/domain/place.ts';
 
 const lat = fc.double({ min: -90, max: 90, noNaN: true });
 const lng = fc.double({ min: -180, max: 180, noNaN: true });
@@ -73,18 +74,30 @@ describe('a cell as a number', () => {
     );
   });
 
-  it('holds every place within its inner radius and none beyond its outer', () => {
-    const near = fc.double({ min: -85, max: 85, noNaN: true });
+  it('holds every place within its six edges and none beyond its reach', () => {
     const unit = fc.double({ min: 0, max: 1, noNaN: true });
     fc.assert(
-      fc.property(near, lng, unit, unit, fc.constantFrom(5, 7, 9, 11), (lat, lng, turn, part, resolution) => {
+      fc.property(lat, lng, unit, unit, fc.constantFrom(5, 7, 9, 11), (lat, lng, turn, part, resolution) => {
         const cell = cellAt(lat, lng, resolution);
-        const { innerM, outerM } = cellRadii(cell);
-        expect(distanceM({ lat, lng }, cellCentre(cell))).toBeLessThanOrEqual(outerM);
-        const inside = destination(cellCentre(cell), turn * 360, part * innerM);
-        expect(cellAt(inside.lat, inside.lng, resolution)).toBe(cell);
+        const centre = cellCentre(cell);
+        expect(distanceM({ lat, lng }, centre)).toBeLessThanOrEqual(cellReachM(cell));
+        const edges = cellEdges(cell);
+        const [north, east] = [Math.sin(turn * 2 * Math.PI), Math.cos(turn * 2 * Math.PI)];
+        const steepest = Math.max(
+          ...[0, 2, 4, 6, 8, 10].map((at) => edges[at]! * north + edges[at + 1]! * east),
+        );
+        if (Number.isNaN(steepest)) return;
+        const way = part / steepest;
+        expect(cellAt(centre.lat + way * north, centre.lng + way * east, resolution)).toBe(cell);
       }),
-      { numRuns: 2000 },
+      { numRuns: 5000 },
     );
+  });
+
+  it('knows the edges of all cells but pentagons, bent ones and those at the poles', () => {
+    expect(cellEdges(cellAt(37.7749, -122.4194, 9)).every(Number.isFinite)).toBe(true);
+    expect(cellEdges(cellAt(-16.5, -180, 9)).every(Number.isFinite)).toBe(true);
+    expect(cellEdges(cellAt(89, 10, 9)).every(Number.isNaN)).toBe(true);
+    expect(cellEdges(cellFromName(getPentagons(9)[0]!)!).every(Number.isNaN)).toBe(true);
   });
 });

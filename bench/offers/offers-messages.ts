@@ -16,12 +16,10 @@ export interface OffersPlan {
 /** An open loop: what is due is asked for, whatever the server does. */
 export interface AskingPlan {
   readonly requestsPerS: number;
-  /** Asked for before any is timed. */
-  readonly warmUp: number;
-  readonly timed: number;
+  readonly requests: number;
 }
 
-/** What became of the requests asked for in one asking, those of the warm-up included but for the latencies. */
+/** What became of the requests of one asking. */
 export interface AskingFigures {
   /** From the write of the request to the driver’s receipt of its first offer, ms; in the order of the offers. */
   readonly latenciesMs: readonly number[];

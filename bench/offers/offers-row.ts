@@ -2,7 +2,7 @@ import { DEFAULT_MARKET } from '../../src/market-file.ts';
 import { type PeerName, PEERS } from '../peers/peer-servers.ts';
 import { atMost, type Figures } from '../suite/figures.ts';
 import type { Goal, Row, RowRun } from '../suite/row.ts';
-import { OffersBench, type OffersTrial, type PingFlood } from './offers-trial.ts';
+import { type AskingRounds, OffersBench, type OffersTrial } from './offers-trial.ts';
 import { type OffersTarget, startEngineTarget, startPeerTarget } from './offers-target.ts';
 
 /** The demo’s, to 3 ms, and the shortest that a market file may ask for. */
@@ -10,8 +10,14 @@ const TICK_MS = 20;
 const TICK_MS_DEFAULT = DEFAULT_MARKET.match.tickMs;
 /** The issue’s: what all but the wait for the tick may take. */
 const BESIDE_TICK_MS_MAX = 25;
-const FULL = { warmUpMs: 1_500, asking: { requestsPerS: 50, warmUp: 50, timed: 300 } };
-const QUICK = { warmUpMs: 1_000, asking: { requestsPerS: 50, warmUp: 25, timed: 100 } };
+const FULL: AskingRounds = {
+  warmUp: { requestsPerS: 100, requests: 200 },
+  timed: { requestsPerS: 50, requests: 300 },
+};
+const QUICK: AskingRounds = {
+  warmUp: { requestsPerS: 100, requests: 100 },
+  timed: { requestsPerS: 50, requests: 100 },
+};
 const REPEATS_MAX = 3;
 
 /** Pings a second by how many sockets. */
@@ -63,9 +69,14 @@ export const offersRow: Row = {
     const turns = await turnsOf(run);
     const repeats = run.isQuick ? 1 : Math.min(run.repeats, REPEATS_MAX);
     const tooMuch = new Set<string>();
+    const failures: Error[] = [];
     for (let repeat = 1; repeat <= repeats; repeat++) {
-      for (let i = 0; i < turns.length; i++)
-        await measureTurn(run, repeat, turns[(i + repeat - 1) % turns.length]!, tooMuch);
+      for (let i = 0; i < turns.length; i++) {
+        const turn = turns[(i + repeat - 1) % turns.length]!;
+        await measureTurn(run, repeat, turn, tooMuch).catch((error: Error) => failures.push(error));
+      }
+      // The others of this repeat were measured all the same.
+      if (failures.length > 0) throw failures[0]!;
     }
   },
 
@@ -96,7 +107,7 @@ async function turnsOf(run: RowRun): Promise<Turn[]> {
 /** `tooMuch`: what was too much for somebody in an earlier repeat, and is not tried again. */
 async function measureTurn(run: RowRun, repeat: number, turn: Turn, tooMuch: Set<string>): Promise<void> {
   const { start, floods, on } = turn;
-  const { warmUpMs, asking } = run.isQuick ? QUICK : FULL;
+  const rounds = run.isQuick ? QUICK : FULL;
   const target = await start(run);
   try {
     const bench = await OffersBench.open(target, run.seed, run.clock);
@@ -105,7 +116,7 @@ async function measureTurn(run: RowRun, repeat: number, turn: Turn, tooMuch: Set
         const what = `${target.subject} at ${on(flood)}`;
         if (tooMuch.has(what)) break;
         run.say(`repeat ${repeat}: ${what}`);
-        const trial = await bench.run({ ...flood, warmUpMs } satisfies PingFlood, asking);
+        const trial = await bench.run(flood, rounds);
         if (told(run, repeat, target.subject, on(flood), trial)) continue;
         tooMuch.add(what);
         break;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Clock } from '../../src/lib/clock.ts';
 import { DEFAULT_MARKET } from '../../src/market-file.ts';
-import { readSamples, type Samples } from '../../src/sim/demo/server-figures.ts';
+import { readSamples, type Samples, total } from '../../src/sim/demo/server-figures.ts';
 import { type PeerName, PEERS } from '../peers/peer-servers.ts';
 import { type ServerUnderTest, startBenchStores, startEngineServer } from '../suite/engine-server.ts';
 
@@ -14,6 +14,8 @@ export interface OffersTarget extends ServerUnderTest {
   readonly server: string;
   /** Fixes taken since it began; of peers, stored in Redis. */
   counted(): Promise<number>;
+  /** Fixes that it has taken no notice of, and says so. */
+  dropped(): Promise<number>;
   /** Its own account of itself; null when it keeps none. */
   samples(): Promise<Samples | null>;
 }
@@ -34,11 +36,17 @@ export async function startEngineTarget(clock: Clock, tickMs: number | null): Pr
     const { databaseUrl, redisUrl } = stores;
     const server = await startEngineServer({ databaseUrl, redisUrl }, clock, { MARKET_FILE: marketFile });
     const samples = async (): Promise<Samples> => readSamples(await textOf(`${server.url}/metrics`));
-    const counted = async (): Promise<number> =>
-      (await samples()).get('hexdispatch_pings_total')!.find(({ labels }) => labels['outcome'] === 'ok')!
-        .value;
+    const okOf = (own: Samples): number => total(own, 'hexdispatch_pings_total', { outcome: 'ok' }) ?? 0;
+    const counted = async (): Promise<number> => okOf(await samples());
+    const dropped = async (): Promise<number> => {
+      const own = await samples();
+      const names = ['pings_total', 'pings_shed_total', 'fixes_dropped_total'];
+      const all = names.reduce((sum, name) => sum + (total(own, `hexdispatch_${name}`) ?? 0), 0);
+      return all - okOf(own);
+    };
     const name = 'hexdispatch';
-    return { ...server, subject: name, server: name, counted, samples, stop: () => stopAll(server) };
+    const stop = (): Promise<void> => stopAll(server);
+    return { ...server, subject: name, server: name, counted, dropped, samples, stop };
   } catch (error) {
     await stopAll();
     throw error;
@@ -55,8 +63,11 @@ export async function startPeerTarget(name: PeerName, clock: Clock): Promise<Off
       await server.stop();
       await stores.stop();
     };
-    const samples = (): Promise<null> => Promise.resolve(null);
-    return { ...server, subject: PEERS[name].subject, server: name, counted, samples, stop };
+    const silent = {
+      dropped: (): Promise<number> => Promise.resolve(0),
+      samples: (): Promise<null> => Promise.resolve(null),
+    };
+    return { ...server, ...silent, subject: PEERS[name].subject, server: name, counted, stop };
   } catch (error) {
     await stores.stop();
     throw error;

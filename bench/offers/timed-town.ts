@@ -10,11 +10,6 @@ const CONNECTING_MAX = 32;
 /** A request without an answer after so long has been forgotten. */
 const ANSWER_MS_MAX = 10_000;
 
-interface Request {
-  readonly writtenMs: number;
-  readonly isTimed: boolean;
-}
-
 /** Drivers and riders in a process of their own, where nothing else delays the look at the stopwatch. */
 export class TimedTown {
   private readonly plan: OffersPlan;
@@ -25,8 +20,8 @@ export class TimedTown {
   private idle: TimedRider[] = [];
   private riding = 0;
   private fixesSent = 0;
-  /** By pickup, which no two requests share. */
-  private readonly open = new Map<string, Request>();
+  /** When each request without an offer was written, by its pickup, which no two share. */
+  private readonly writtenMs = new Map<string, number>();
   private figures = emptyFigures();
 
   constructor(plan: OffersPlan, crew: Crew, clock: Clock) {
@@ -43,40 +38,39 @@ export class TimedTown {
   }
 
   /** Every driver says where it is, then riders ask. Resolves when every request has been answered and every ride has ended, or is overdue. */
-  async ask({ requestsPerS, warmUp, timed }: AskingPlan): Promise<AskingFigures> {
+  async ask({ requestsPerS, requests }: AskingPlan): Promise<AskingFigures> {
     this.figures = emptyFigures();
-    this.open.clear();
+    this.writtenMs.clear();
     this.pingAll();
-    const total = warmUp + timed;
     const beganMs = performance.now();
     let due = 0;
     await this.every(STEP_MS, () => {
-      const dueNow = Math.min(total, Math.floor(((performance.now() - beganMs) * requestsPerS) / 1_000));
-      for (; due < dueNow; due++) this.request(due >= warmUp);
-      return due === total;
+      const dueNow = Math.min(requests, Math.floor(((performance.now() - beganMs) * requestsPerS) / 1_000));
+      for (; due < dueNow; due++) this.request();
+      return due === requests;
     });
     const endMs = performance.now() + ANSWER_MS_MAX;
     await this.every(STEP_MS, () => this.riding === 0 || performance.now() > endMs);
     return { ...this.figures, fixesSent: this.fixesSent };
   }
 
-  private request(isTimed: boolean): void {
+  private request(): void {
     const rider = this.idle.shift();
     if (rider === undefined) return void (this.figures.unasked += 1);
     const pickup = this.somewhere();
     this.figures.asked += 1;
     this.riding += 1;
-    this.open.set(keyOf(pickup), { writtenMs: performance.now(), isTimed });
+    this.writtenMs.set(keyOf(pickup), performance.now());
     rider.request(pickup);
   }
 
   private onOffer(pickup: Place): void {
-    const request = this.open.get(keyOf(pickup));
+    const writtenMs = this.writtenMs.get(keyOf(pickup));
     // Not the first offer of this request.
-    if (request === undefined) return;
-    this.open.delete(keyOf(pickup));
+    if (writtenMs === undefined) return;
+    this.writtenMs.delete(keyOf(pickup));
     this.figures.offered += 1;
-    if (request.isTimed) this.figures.latenciesMs.push(performance.now() - request.writtenMs);
+    this.figures.latenciesMs.push(performance.now() - writtenMs);
   }
 
   private openDriver(n: number): Promise<TimedDriver> {

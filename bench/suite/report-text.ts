@@ -36,7 +36,9 @@ export function rowText(row: MeasuredRow): string {
   if (row.error !== undefined) lines.push(`FAILED, so none of its goals is met: ${row.error}`);
   for (const [on, ofCase] of grouped(seriesOf(row.samples), (series) => series.on)) {
     lines.push('', on);
-    for (const [what, series] of grouped(ofCase, ({ metric, unit }) => `${metric}, ${unit}`))
+    for (const [what, series] of grouped(ofCase, ({ metric, unit }) =>
+      unit === '' ? metric : `${metric}, ${unit}`,
+    ))
       lines.push(...tableOf(what, series, figures).map((line) => `  ${line}`));
   }
   return lines.join('\n');

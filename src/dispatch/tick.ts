@@ -36,14 +36,15 @@ export function goOnWithTick(state: DispatchState, nowMs: number, effects: Effec
   const { turn, work } = state.tick;
   turn.nowMs = nowMs;
   turn.effects = effects;
-  for (let leftUs = state.turnUs; leftUs > 0;) {
+  let leftUs = state.turnUs;
+  do {
     const piece = work.next();
     if (piece.done === true) {
       state.tick = null;
       return;
     }
     leftUs -= piece.value;
-  }
+  } while (leftUs > 0);
 }
 
 /**

@@ -38,7 +38,7 @@ export const POLICY: MatchPolicy = {
 };
 /** Along the road; the detour factor is 1, so 10 m are a second. */
 export const SPEED_MPS = 10;
-const STALE_MS = 30_000;
+export const STALE_MS = 30_000;
 
 export type Opening = Extract<Effect, { kind: 'open_offer' }>;
 
@@ -48,7 +48,8 @@ export class Downtown {
   readonly state: DispatchState;
   readonly effects: Effect[] = [];
 
-  constructor(policy: Partial<MatchPolicy> = {}) {
+  /** `turnUs` 0: every piece of a tick's work is a turn of its own. */
+  constructor(policy: Partial<MatchPolicy> = {}, turnUs = Infinity) {
     const index = new DriverIndex({ grid: DEFAULT_GRID, driversMax: 100 });
     const driveSpeed = {
       detourFactor: 1,
@@ -71,6 +72,7 @@ export class Downtown {
       eta: createStraightLineEta(driveSpeed, 'UTC'),
       ids: countedIds(),
       staleMs: STALE_MS,
+      turnUs,
     });
   }
 
@@ -81,10 +83,12 @@ export class Downtown {
     return effects;
   }
 
-  /** A tick `afterMs` later; what it opens. */
+  /** A tick `afterMs` later, to its end; what it opens. */
   tick(afterMs = 1_000): Opening[] {
     this.nowMs += afterMs;
-    return this.learn({ kind: 'tick' }).filter((effect) => effect.kind === 'open_offer');
+    const effects = this.learn({ kind: 'tick' });
+    while (this.state.tick !== null) effects.push(...this.learn({ kind: 'tick_on' }));
+    return effects.filter((effect) => effect.kind === 'open_offer');
   }
 
   /** On duty and heard, so far east of the centre. */

@@ -17,6 +17,11 @@ const happening = fc.record({
     'tick',
     'tick',
     'tick',
+    'tick_on',
+    'tick_on',
+    'tick_on',
+    'tick_on',
+    'tick_dropped',
     'request',
     'close',
     'opened',
@@ -54,7 +59,9 @@ function inputOf(
   const offer = offers[a % Math.max(1, offers.length)];
   switch (kind) {
     case 'tick':
-      return { kind: 'tick' };
+    case 'tick_on':
+    case 'tick_dropped':
+      return { kind };
     case 'request':
       return {
         kind: 'request_opened',
@@ -102,9 +109,11 @@ it('whatever comes, in whatever order: one open offer per driver at a time, none
   fc.assert(
     fc.property(
       fc.constantFrom(...MATCH_MODES),
+      // All of a tick at once, or cut into turns with anything in between.
+      fc.constantFrom(Infinity, 0, 3, 100),
       fc.array(happening, { minLength: 10, maxLength: 120 }),
-      (mode, happenings) => {
-        const town = new Downtown({ mode, horizonS: 60, requestTtlMs: 40_000 });
+      (mode, turnUs, happenings) => {
+        const town = new Downtown({ mode, horizonS: 60, requestTtlMs: 40_000 }, turnUs);
         for (let n = 0; n < DRIVERS; n++) town.driver(n, n * 150);
         const made: NewOffer[] = [];
         const saidNo = new Set<string>();
@@ -143,21 +152,25 @@ function check(town: Downtown, effect: Effect, made: NewOffer[], saidNo: Readonl
 
 it('the same inputs at the same times give the same effects (a replay)', () => {
   fc.assert(
-    fc.property(fc.array(happening, { maxLength: 60 }), (happenings) => {
-      const run = (): Effect[] => {
-        const town = new Downtown();
-        for (let n = 0; n < DRIVERS; n++) town.driver(n, n * 150);
-        const made: NewOffer[] = [];
-        for (const one of happenings) {
-          const input = inputOf(town, made, one);
-          if (input?.kind === 'tick') town.nowMs += 1_000;
-          if (input === null) continue;
-          for (const effect of town.learn(input)) if (effect.kind === 'open_offer') made.push(effect.offer);
-        }
-        return town.effects;
-      };
-      expect(run()).toEqual(run());
-    }),
+    fc.property(
+      fc.constantFrom(Infinity, 0),
+      fc.array(happening, { maxLength: 60 }),
+      (turnUs, happenings) => {
+        const run = (): Effect[] => {
+          const town = new Downtown({}, turnUs);
+          for (let n = 0; n < DRIVERS; n++) town.driver(n, n * 150);
+          const made: NewOffer[] = [];
+          for (const one of happenings) {
+            const input = inputOf(town, made, one);
+            if (input?.kind === 'tick') town.nowMs += 1_000;
+            if (input === null) continue;
+            for (const effect of town.learn(input)) if (effect.kind === 'open_offer') made.push(effect.offer);
+          }
+          return town.effects;
+        };
+        expect(run()).toEqual(run());
+      },
+    ),
     { numRuns: 100 },
   );
 });

@@ -70,8 +70,11 @@ export function publish(engine: Engine, news: News): void {
 }
 
 /** The market whose service area holds both places, or undefined. */
-export function marketOf(engine: Engine, ...places: readonly Place[]): ServedMarket | undefined {
-  for (const served of engine.markets.values()) {
+export function marketOf<M extends Pick<ServedMarket, 'market'>>(
+  { markets }: { readonly markets: ReadonlyMap<MarketId, M> },
+  ...places: readonly Place[]
+): M | undefined {
+  for (const served of markets.values()) {
     if (places.every((place) => inBounds(served.market.bounds, place))) return served;
   }
   return undefined;

@@ -1,4 +1,5 @@
 import { zoneAt } from '../domain/cell.ts';
+import type { MarketId } from '../domain/ids.ts';
 import type { Place } from '../domain/place.ts';
 import { statusCode } from '../domain/driver-state.ts';
 import { accepted, rejected, type Result } from '../domain/rejection.ts';
@@ -6,12 +7,19 @@ import { DriverSearch } from '../geo/driver-search.ts';
 import type { DriverIndex } from '../geo/driver-index.ts';
 import { NearestBuffer } from '../geo/nearest-buffer.ts';
 import type { NearbyDriver } from '../protocol/messages.ts';
-import { marketOf, type Engine } from './engine.ts';
+import { marketOf, type Engine, type ServedMarket } from './engine.ts';
 
 const NEARBY_MAX = 50;
+/** Places are told to five decimals: 1.1 m, finer than any GPS. */
+const PLACE_STEPS = 1e5;
 /** How far anybody is shown drivers. */
 export const NEARBY_RADIUS_M = 5_000;
 const AVAILABLE = 1 << statusCode('available');
+
+/** What a search needs of an engine. */
+export interface Surroundings extends Pick<Engine, 'index' | 'clock' | 'limits'> {
+  readonly markets: ReadonlyMap<MarketId, Pick<ServedMarket, 'market' | 'eta'>>;
+}
 
 /** One searcher and buffer per index, warm between calls. */
 const searchers = new WeakMap<DriverIndex, { search: DriverSearch; near: NearestBuffer }>();
@@ -40,8 +48,8 @@ export function nearbyDrivers(
   return nearbyHere(engine, place, max);
 }
 
-/** The same from the drivers this replica knows of, which are all around the zones it owns. */
-export function nearbyHere(engine: Engine, place: Place, max: number): Result<NearbyDriver[]> {
+/** The same from the drivers this replica knows of, which are all around the zones it owns. Places to 1e-5 and headings to whole degrees. */
+export function nearbyHere(engine: Surroundings, place: Place, max: number): Result<NearbyDriver[]> {
   const served = marketOf(engine, place);
   if (served === undefined) return rejected('outside_area');
   const { index, clock, limits } = engine;
@@ -57,9 +65,9 @@ export function nearbyHere(engine: Engine, place: Place, max: number): Result<Ne
     const lng = columns.lng[slot]!;
     const headingDeg = columns.headingDeg[slot]!;
     drivers.push({
-      lat,
-      lng,
-      headingDeg: Number.isNaN(headingDeg) ? null : headingDeg,
+      lat: Math.round(lat * PLACE_STEPS) / PLACE_STEPS,
+      lng: Math.round(lng * PLACE_STEPS) / PLACE_STEPS,
+      headingDeg: Number.isNaN(headingDeg) ? null : Math.round(headingDeg) % 360,
       vehicleClass: index.vehicleClassOf(slot),
       etaS: Math.round(served.eta.driveS(lat, lng, place.lat, place.lng, nowMs)),
     });

@@ -3,22 +3,23 @@ import type { Clock, Timer } from '../lib/clock.ts';
 import type { Problem } from './problem.ts';
 import { httpProblem } from './problem.ts';
 
-const REASONS: Readonly<Record<number, string>> = {
-  200: 'OK',
-  201: 'Created',
-  400: 'Bad Request',
-  401: 'Unauthorized',
-  403: 'Forbidden',
-  404: 'Not Found',
-  405: 'Method Not Allowed',
-  408: 'Request Timeout',
-  409: 'Conflict',
-  413: 'Content Too Large',
-  415: 'Unsupported Media Type',
-  422: 'Unprocessable Content',
-  429: 'Too Many Requests',
-  500: 'Internal Server Error',
-  503: 'Service Unavailable',
+/** Status lines. */
+const STATUSES: Readonly<Record<number, string>> = {
+  200: '200 OK',
+  201: '201 Created',
+  400: '400 Bad Request',
+  401: '401 Unauthorized',
+  403: '403 Forbidden',
+  404: '404 Not Found',
+  405: '405 Method Not Allowed',
+  408: '408 Request Timeout',
+  409: '409 Conflict',
+  413: '413 Content Too Large',
+  415: '415 Unsupported Media Type',
+  422: '422 Unprocessable Content',
+  429: '429 Too Many Requests',
+  500: '500 Internal Server Error',
+  503: '503 Service Unavailable',
 };
 
 /** Who is told when an answer has gone out. */
@@ -31,24 +32,32 @@ export interface ExchangeWatcher {
 
 /**
  * One request's answer: sent at most once, never after the client has gone, corked whenever it comes. Made inside the
- * route handler; everything that is needed of the request is read there too, since uWebSockets.js takes it back.
+ * route handler, which must end with `handlerReturns`; everything that is needed of the request is read there too, since
+ * uWebSockets.js takes it back.
  */
 export class Exchange {
   private readonly res: uWS.HttpResponse;
   private readonly operation: string;
   private readonly watcher: ExchangeWatcher;
   private isOver = false;
+  /** uWebSockets.js has corked the answer itself, and no client can go away. */
+  private isInHandler = true;
   private whenOver: (() => void) | null = null;
 
   constructor(res: uWS.HttpResponse, operation: string, watcher: ExchangeWatcher) {
     this.res = res;
     this.operation = operation;
     this.watcher = watcher;
-    res.onAborted(() => this.finish(0));
   }
 
-  json(status: number, body: unknown): void {
-    this.end(status, 'application/json', JSON.stringify(body));
+  handlerReturns(): void {
+    this.isInHandler = false;
+    if (!this.isOver) this.res.onAborted(() => this.finish(0));
+  }
+
+  /** `body` is JSON. */
+  json(status: number, body: string): void {
+    this.end(status, 'application/json', body);
   }
 
   text(status: number, contentType: string, body: string): void {
@@ -92,18 +101,19 @@ export class Exchange {
     // A refused body may still be under way: its connection cannot carry another request.
     const closes = this.watcher.isDraining || status === 408 || status === 413;
     this.finish(status);
-    this.res.cork(() => {
-      this.res.writeStatus(`${status} ${REASONS[status] ?? 'Error'}`);
-      this.res.writeHeader('content-type', contentType);
-      this.res.writeHeader('cache-control', 'no-store');
-      this.res.writeHeader('x-content-type-options', 'nosniff');
-      this.res.writeHeader('referrer-policy', 'no-referrer');
-      this.res.writeHeader('content-security-policy', "default-src 'none'; frame-ancestors 'none'");
-      if (headers !== undefined) {
-        for (const [name, value] of Object.entries(headers)) this.res.writeHeader(name, value);
-      }
-      this.res.end(body, closes);
-    });
+    const send = (): void => {
+      const { res } = this;
+      res.writeStatus(STATUSES[status] ?? `${status} Error`);
+      res.writeHeader('content-type', contentType);
+      res.writeHeader('cache-control', 'no-store');
+      res.writeHeader('x-content-type-options', 'nosniff');
+      res.writeHeader('referrer-policy', 'no-referrer');
+      res.writeHeader('content-security-policy', "default-src 'none'; frame-ancestors 'none'");
+      for (const name in headers) res.writeHeader(name, headers[name]!);
+      res.end(body, closes);
+    };
+    if (this.isInHandler) send();
+    else this.res.cork(send);
   }
 
   private finish(status: number): void {

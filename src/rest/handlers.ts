@@ -3,7 +3,8 @@ import type { TripId } from '../domain/ids.ts';
 import { accepted, rejected, type Result } from '../domain/rejection.ts';
 import { assert } from '../lib/assert.ts';
 import type { Cancel, OperationId, Ride } from '../protocol/rest.ts';
-import { UUID_PATTERN } from '../protocol/messages.ts';
+import { type NearbyDriver, UUID_PATTERN } from '../protocol/messages.ts';
+import { nearbyText } from './nearby-text.ts';
 
 /** A request that has passed: who asks, and what, checked against the operation's schemas. */
 export interface Call {
@@ -18,6 +19,10 @@ export interface Call {
 
 /** What to answer; a plain value where nothing has to be waited for. */
 export type Handler = (call: Call) => Result<unknown> | Promise<Result<unknown>>;
+
+/** The JSON of an accepted value, by operation. */
+export const bodyOf = (id: OperationId, value: unknown): string =>
+  id === 'nearby' ? nearbyText(value as readonly NearbyDriver[]) : JSON.stringify(value);
 
 const uuid = new RegExp(UUID_PATTERN, 'u');
 const notATrip = rejected('not_found', 'no trip has such an id');
@@ -54,10 +59,7 @@ export function createHandlers(desk: Desk, nearbyMax: number): Readonly<Record<O
       const { url, zone, isHere } = place.value;
       return accepted({ url, zone, here: isHere });
     },
-    nearby: async ({ query }) => {
-      const drivers = await desk.nearby(placeOf(query), nearbyMax);
-      return drivers.ok ? accepted({ drivers: drivers.value }) : drivers;
-    },
+    nearby: ({ query }) => desk.nearby(placeOf(query), nearbyMax),
     explainTrip: ({ principal, tripId }) =>
       uuid.test(tripId) ? desk.explain(principal, tripId as TripId) : notATrip,
   };

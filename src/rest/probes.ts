@@ -17,16 +17,31 @@ export interface ProbeOptions {
   readonly onError: (error: unknown, fields: Record<string, unknown>) => void;
   readonly watcher: {
     readonly isDraining: boolean;
-    exchange(res: uWS.HttpResponse, operation: string): Exchange;
+    /** Counts the request in and has it answered, at once or later. */
+    answer(res: uWS.HttpResponse, operation: string, by: (exchange: Exchange) => void): void;
   };
 }
 
 /** What machines ask: is it alive, is it ready, its metrics, its contract. No accounts, no rate limits. */
 export function mountProbes(app: uWS.TemplatedApp, options: ProbeOptions): void {
   const { watcher } = options;
-  app.get('/livez', (res) => watcher.exchange(res, 'livez').text(200, 'text/plain', 'ok\n'));
-  app.get('/readyz', (res) => {
-    const exchange = watcher.exchange(res, 'readyz');
+  app.get('/livez', (res) =>
+    watcher.answer(res, 'livez', (exchange) => exchange.text(200, 'text/plain', 'ok\n')),
+  );
+  app.get('/readyz', (res) => watcher.answer(res, 'readyz', ready));
+  app.get('/metrics', (res, req) => {
+    const isAllowed = mayRead(res, req, options.metricsToken);
+    watcher.answer(res, 'metrics', (exchange) => {
+      if (isAllowed) metrics(exchange);
+      else exchange.problem(problemOf(rejected('forbidden')));
+    });
+  });
+  for (const [name, document] of Object.entries(options.contract)) {
+    app.get(`/v1/${name}`, (res) =>
+      watcher.answer(res, 'contract', (exchange) => exchange.text(200, 'application/json', document)),
+    );
+  }
+  const ready = (exchange: Exchange): void => {
     if (watcher.isDraining) return exchange.problem(problemOf(rejected('draining')));
     options.readiness().then(
       (missing) => {
@@ -35,20 +50,13 @@ export function mountProbes(app: uWS.TemplatedApp, options: ProbeOptions): void 
       },
       (error: unknown) => fail(exchange, error, 'readyz'),
     );
-  });
-  app.get('/metrics', (res, req) => {
-    const exchange = watcher.exchange(res, 'metrics');
-    if (!mayRead(res, req, options.metricsToken)) return exchange.problem(problemOf(rejected('forbidden')));
+  };
+  const metrics = (exchange: Exchange): void => {
     options.metrics().then(
       ({ contentType, text }) => exchange.text(200, contentType, text),
       (error: unknown) => fail(exchange, error, 'metrics'),
     );
-  });
-  for (const [name, document] of Object.entries(options.contract)) {
-    app.get(`/v1/${name}`, (res) =>
-      watcher.exchange(res, 'contract').text(200, 'application/json', document),
-    );
-  }
+  };
   const fail = (exchange: Exchange, error: unknown, operation: string): void => {
     options.onError(error, { operation });
     exchange.problem(httpProblem('internal'));

@@ -8,7 +8,7 @@ import { readJson } from '../protocol/json-reader.ts';
 import { IDEMPOTENCY_KEY_PATTERN, operation, type OperationId, OPERATIONS } from '../protocol/rest.ts';
 import { compileCheck, type SchemaCheck } from '../protocol/schema-check.ts';
 import { Exchange } from './exchange.ts';
-import { type Call, createHandlers, type Handler } from './handlers.ts';
+import { bodyOf, type Call, createHandlers, type Handler } from './handlers.ts';
 import { mountProbes, type ProbeOptions } from './probes.ts';
 import { httpProblem, problemOf } from './problem.ts';
 
@@ -58,9 +58,20 @@ export type RestCounters = Map<string, number>;
 
 interface Route {
   readonly id: OperationId;
+  readonly roles: readonly Principal['role'][];
+  /** Of an accepted answer. */
+  readonly status: number;
+  /** Needs an Idempotency-Key. */
+  readonly isIdempotent: boolean;
   readonly handle: Handler;
   readonly checkBody: SchemaCheck<unknown> | null;
   readonly query: readonly { name: string; check: SchemaCheck<unknown> }[];
+}
+
+/** What a request says, before anybody is believed. */
+interface Asked extends Pick<Call, 'tripId' | 'key' | 'query'> {
+  readonly address: string;
+  readonly token: string | null;
 }
 
 const idempotencyKey = new RegExp(IDEMPOTENCY_KEY_PATTERN, 'u');
@@ -87,24 +98,29 @@ export class RestServer {
     const handlers = createHandlers(this.options.desk, this.limits.nearbyMax);
     const methodsOf = new Map<string, string[]>();
     for (const id of Object.keys(OPERATIONS) as OperationId[]) {
-      const { method, path, body, query } = operation(id);
+      const { method, path, body, query, roles, status, idempotent } = operation(id);
       const pattern = path.replaceAll(/\{(\w+)\}/g, ':$1');
       const route: Route = {
-        id,
-        handle: handlers[id],
+        ...{ id, roles, status, isIdempotent: idempotent === true, handle: handlers[id] },
         checkBody: body === undefined ? null : compileCheck(body),
         query: Object.entries(query ?? {}).map(([name, schema]) => ({ name, check: compileCheck(schema) })),
       };
-      app[method](pattern, (res, req) => this.receive(res, req, route));
+      app[method](pattern, (res, req) => {
+        this.answer(res, id, (exchange) => this.receive(exchange, res, req, route));
+      });
       methodsOf.set(pattern, [...(methodsOf.get(pattern) ?? []), method.toUpperCase()]);
     }
     mountProbes(app, { ...this.options, watcher: this });
     for (const [pattern, methods] of methodsOf) {
       app.any(pattern, (res) => {
-        this.exchange(res, 'other').problem(httpProblem('method_not_allowed'), { allow: methods.join(', ') });
+        this.answer(res, 'other', (exchange) =>
+          exchange.problem(httpProblem('method_not_allowed'), { allow: methods.join(', ') }),
+        );
       });
     }
-    app.any('/*', (res) => this.exchange(res, 'other').problem(httpProblem('no_such_path')));
+    app.any('/*', (res) =>
+      this.answer(res, 'other', (exchange) => exchange.problem(httpProblem('no_such_path'))),
+    );
   }
 
   drain(): Promise<void> {
@@ -122,22 +138,22 @@ export class RestServer {
     if (this.inFlight === 0) this.onIdle?.();
   }
 
-  /** Counts a request in, and makes its answer. */
-  exchange(res: uWS.HttpResponse, operationName: string): Exchange {
+  /** Counts a request in, and has it answered, at once or later. */
+  answer(res: uWS.HttpResponse, operationName: string, by: (exchange: Exchange) => void): void {
     this.inFlight += 1;
-    return new Exchange(res, operationName, this);
+    const exchange = new Exchange(res, operationName, this);
+    by(exchange);
+    exchange.handlerReturns();
   }
 
   /** Reads all that is needed of the request, then decides: the request is gone once this returns. */
-  private receive(res: uWS.HttpResponse, req: uWS.HttpRequest, route: Route): void {
-    const exchange = this.exchange(res, route.id);
+  private receive(exchange: Exchange, res: uWS.HttpResponse, req: uWS.HttpRequest, route: Route): void {
     const forwarded = this.options.trustForwardedFor === true ? req.getHeader('x-forwarded-for') : null;
     const address = clientAddress(res.getRemoteAddress(), forwarded);
     const refusal = this.refusalOf(address);
     if (refusal !== null) return exchange.problem(problemOf(refusal));
-    const { idempotent } = operation(route.id);
-    const key = idempotent === true ? req.getHeader('idempotency-key') : '';
-    if (idempotent === true && !idempotencyKey.test(key)) return exchange.problem(httpProblem('bad_key'));
+    const key = route.isIdempotent ? req.getHeader('idempotency-key') : '';
+    if (route.isIdempotent && !idempotencyKey.test(key)) return exchange.problem(httpProblem('bad_key'));
     const query: Record<string, number> = {};
     for (const { name, check } of route.query) {
       const value = numberOf(req.getQuery(name));
@@ -146,16 +162,20 @@ export class RestServer {
         return exchange.problem(problemOf(rejected('bad_message', `query ${name}: ${checked.detail ?? ''}`)));
       query[name] = value;
     }
-    const asked = { tripId: req.getParameter(0) ?? '', key, query };
-    const token = tokenOf(req.getHeader('authorization'));
-    if (route.checkBody === null)
-      return this.authorise(exchange, route, token, address, { ...asked, body: null });
+    const asked = {
+      address,
+      token: tokenOf(req.getHeader('authorization')),
+      tripId: req.getParameter(0) ?? '',
+      key,
+      query,
+    };
+    if (route.checkBody === null) return this.authorise(exchange, route, asked, null);
     if (!isJson(req.getHeader('content-type'))) return exchange.problem(httpProblem('not_json'));
     const { bodyBytesMax, bodyMsMax } = this.limits;
     exchange.body({ bytesMax: bodyBytesMax, msMax: bodyMsMax }, this.options.wallClock, (bytes) => {
       const body = readJson(bytes);
       if (!body.ok) return exchange.problem(httpProblem('bad_json', body.detail));
-      this.authorise(exchange, route, token, address, { ...asked, body: body.value });
+      this.authorise(exchange, route, asked, body.value);
     });
   }
 
@@ -165,35 +185,31 @@ export class RestServer {
     return this.addresses.take(address, this.options.wallClock.nowMs()) ? null : rejected('rate_limited');
   }
 
-  private authorise(
-    exchange: Exchange,
-    route: Route,
-    token: string | null,
-    address: string,
-    asked: Omit<Call, 'principal'>,
-  ): void {
-    const identity = this.options.auth.authenticate(token, address);
+  /** Token, role, rate, body, in this order: a stranger learns nothing about a body he may not send. */
+  private authorise(exchange: Exchange, route: Route, asked: Asked, body: unknown): void {
+    const identity = this.options.auth.authenticate(asked.token, asked.address);
     if (!identity.ok) return exchange.problem(problemOf(identity));
-    this.perform(exchange, route, { ...asked, principal: identity.value.principal });
-  }
-
-  /** Role, rate, body, in this order: a stranger learns nothing about a body he may not send. */
-  private perform(exchange: Exchange, route: Route, call: Call): void {
-    const { principal } = call;
-    const { roles, status } = operation(route.id);
-    if (!roles.includes(principal.role)) return exchange.problem(problemOf(rejected('forbidden')));
+    const { principal } = identity.value;
+    if (!route.roles.includes(principal.role)) return exchange.problem(problemOf(rejected('forbidden')));
     if (!this.accounts.take(accountKey(principal), this.options.wallClock.nowMs()))
       return exchange.problem(problemOf(rejected('rate_limited')));
-    const body = route.checkBody?.(call.body);
-    if (body !== undefined && !body.ok) return exchange.problem(problemOf(body));
+    const checked = route.checkBody?.(body);
+    if (checked !== undefined && !checked.ok) return exchange.problem(problemOf(checked));
+    const { tripId, key, query } = asked;
+    this.perform(exchange, route, { principal, tripId, key, query, body: checked?.value ?? null });
+  }
+
+  private perform(exchange: Exchange, route: Route, call: Call): void {
     const answer = (result: Result<unknown>): void =>
-      result.ok ? exchange.json(status, result.value) : exchange.problem(problemOf(result));
+      result.ok
+        ? exchange.json(route.status, bodyOf(route.id, result.value))
+        : exchange.problem(problemOf(result));
     const fail = (error: unknown): void => {
       this.options.onError(error, { operation: route.id });
       exchange.problem(httpProblem('internal'));
     };
     try {
-      const result = route.handle({ ...call, body: body?.value ?? null });
+      const result = route.handle(call);
       if (result instanceof Promise) result.then(answer).catch(fail);
       else answer(result);
     } catch (error) {

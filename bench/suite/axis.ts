@@ -4,9 +4,12 @@ export interface Axis {
   at(value: number): number;
 }
 
+/** Less is nothing in any unit that is told. */
+const NEXT_TO_NOTHING = 1e-9;
+
 /** Whole decades around `values`, of which those above 0 count. A 0 lies at the start, a decade before the least of the others. */
 export function logAxis(values: readonly number[]): Axis {
-  const positive = values.filter((value) => value > 0);
+  const positive = values.filter((value) => value > NEXT_TO_NOTHING);
   const hasZero = positive.length < values.length;
   const low = Math.floor(Math.log10(Math.min(...positive, Number.MAX_VALUE)) + 1e-9);
   const from = positive.length === 0 ? 0 : low - (hasZero ? 1 : 0);
@@ -20,7 +23,8 @@ export function logAxis(values: readonly number[]): Axis {
 
 /** From 0 to a little above the greatest of `values`, in steps of 1, 2 or 5 times a power of ten. */
 export function linearAxis(values: readonly number[]): Axis {
-  const most = Math.max(...values, 0) || 1;
+  const greatest = Math.max(...values, 0);
+  const most = greatest > NEXT_TO_NOTHING ? greatest : 1;
   const rough = most / 5;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough * 0.999)!;

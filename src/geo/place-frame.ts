@@ -18,7 +18,7 @@ import { fromHundredths, toHundredths } from './driver-record.ts';
  * not find the driver. There is no checksum: the transport has one, and what is refused is what could do harm here.
  *
  * Rejected: a short key (slot and generation) for drivers named before. A row with its id costs 0.2 to 0.3 µs to make and 0.5 to
- * 0.6 µs to read and apply, most of it for the move in the index (bench/place-frame.ts), and such keys would have to outlive losses.
+ * 0.6 µs to read and apply, most of it for the move in the index (`npm run bench -- frames`), and such keys would have to outlive losses.
  */
 
 /** Rises when the layout changes; a frame of another version is refused. */

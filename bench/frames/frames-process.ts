@@ -1,23 +1,27 @@
-import type { Zone } from '../src/domain/cell.ts';
-import { zoneAt } from '../src/domain/cell.ts';
-import type { DriverId, ReplicaId } from '../src/domain/ids.ts';
-import { destination, type Place } from '../src/domain/place.ts';
-import { DriverIndex } from '../src/geo/driver-index.ts';
-import { encodePlaces } from '../src/geo/place-frame.ts';
-import { RemoteDrivers } from '../src/geo/remote-drivers.ts';
-import { createPrng } from '../src/lib/prng.ts';
+import type { Zone } from '../../src/domain/cell.ts';
+import { zoneAt } from '../../src/domain/cell.ts';
+import type { DriverId, ReplicaId } from '../../src/domain/ids.ts';
+import { destination, type Place } from '../../src/domain/place.ts';
+import { DriverIndex } from '../../src/geo/driver-index.ts';
+import { encodePlaces } from '../../src/geo/place-frame.ts';
+import { RemoteDrivers } from '../../src/geo/remote-drivers.ts';
+import { createPrng } from '../../src/lib/prng.ts';
+import { medianOf } from '../suite/figures.ts';
+import type { FramesReport } from './frames-report.ts';
 
 /**
- * What a driver's row costs to be made on its host and to be read and applied by a watcher: `node bench/place-frame.ts [drivers ...]`.
+ * What a driver's row costs to be made on its host and to be read and applied by a watcher: `node frames-process.js DRIVERS SEED`, prints a FramesReport.
  * A city within 15 km, ids of 36 characters, every driver moves 10 m a flush and is in the zone's frame. Medians of the rounds.
  */
-const ROUNDS = 40;
 const CITY_RADIUS_M = 15_000;
 const CENTRE: Place = { lat: 37.7749, lng: -122.4194 };
 const GRID = { resolution: 9, zoneResolution: 6 };
 const HOST = 'benchmark' as ReplicaId;
 
-const prng = createPrng(1);
+const [drivers, seed] = process.argv.slice(2).map(Number) as [number, number];
+/** Enough for the code to be compiled long before the middle one, and few of the large ones. */
+const ROUNDS = Math.max(10, Math.min(40, 1_000_000 / drivers));
+const prng = createPrng(seed);
 const hex = (digits: number): string =>
   prng
     .int(16 ** digits)
@@ -25,9 +29,8 @@ const hex = (digits: number): string =>
     .padStart(digits, '0');
 const newId = (): DriverId =>
   Buffer.from(`${hex(8)}-${hex(4)}-${hex(4)}-${hex(4)}-${hex(12)}`).toString('latin1') as DriverId;
-const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]!;
 
-function fill(drivers: number): DriverIndex {
+function fill(): DriverIndex {
   const index = new DriverIndex({ grid: GRID, driversMax: 1_250_000 });
   for (let i = 0; i < drivers; i++) {
     const { lat, lng } = destination(CENTRE, prng.float() * 360, CITY_RADIUS_M * Math.sqrt(prng.float()));
@@ -57,8 +60,8 @@ function move(index: DriverIndex, nowMs: number): Map<Zone, number[]> {
   return zones;
 }
 
-function measure(drivers: number): void {
-  const host = fill(drivers);
+function measure(): FramesReport {
+  const host = fill();
   const watching = new DriverIndex({ grid: GRID, driversMax: 1_250_000 });
   const watcher = new RemoteDrivers({ index: watching, onStatus: () => undefined });
   const encodeNs: number[] = [];
@@ -80,14 +83,11 @@ function measure(drivers: number): void {
   }
   const { rows, badFrames, refused } = watcher.counts;
   if (rows !== drivers * ROUNDS || badFrames + refused > 0) throw new Error('not every row was applied');
-  console.log(
-    `${drivers} drivers: a row ${median(encodeNs).toFixed(0)} ns to make, ${median(applyNs).toFixed(0)} ns to read and apply, ` +
-      `${(bytes / drivers).toFixed(0)} bytes`,
-  );
+  return {
+    makeNs: medianOf(encodeNs),
+    applyNs: medianOf(applyNs),
+    bytes: bytes / drivers,
+  };
 }
 
-for (const drivers of process.argv.length > 2
-  ? process.argv.slice(2).map(Number)
-  : [1_000, 10_000, 100_000]) {
-  measure(drivers);
-}
+console.log(JSON.stringify(measure()));

@@ -2,7 +2,7 @@
  * The matcher on the real Manhattan hour, without sockets or stores: the real `step` under a clock of its own, drivers who
  * accept after `acceptS` and drive at the fitted speed. For choosing the policy; the demo shows the same through the whole system.
  *
- * Usage: HEXDISPATCH_DATA=DIR node dist/bench/matching-policy.js [fleet=4500] [mode=batch] [horizonS=45] [tickMs=500] …
+ * A study, not a row of the suite: npm run build && HEXDISPATCH_DATA=DIR node dist/bench/matching-policy.js [fleet=4500] [mode=batch] [horizonS=45] [tickMs=500] …
  */
 import { createDispatchState } from '../src/dispatch/dispatch-state.ts';
 import type { DispatchInput } from '../src/dispatch/dispatch-input.ts';

@@ -13,7 +13,7 @@ export interface OffersPlan {
   readonly seed: number;
 }
 
-/** An open loop: what is due is asked for, whatever the server does. */
+/** An open loop: what is due is asked for, whatever the server does. Requests come by chance, on average so many a second. */
 export interface AskingPlan {
   readonly requestsPerS: number;
   readonly requests: number;

@@ -146,6 +146,7 @@ function told(run: RowRun, repeat: number, subject: string, on: string, trial: O
   record('stored request to offer, p99, by the server itself', 'ms', own?.p99Ms);
   record('tick, p99', 'ms', own?.tickP99Ms);
   record('server CPU', 'CPUs', serverCores);
+  record('latest ping of the load', 'ms', trial.loadLateMs);
   record('requests offered', '%', (100 * asking.offered) / asking.asked);
   return true;
 }

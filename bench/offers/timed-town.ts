@@ -42,12 +42,15 @@ export class TimedTown {
     this.figures = emptyFigures();
     this.writtenMs.clear();
     this.pingAll();
-    const beganMs = performance.now();
-    let due = 0;
+    let dueMs = performance.now();
+    let left = requests;
     await this.every(STEP_MS, () => {
-      const dueNow = Math.min(requests, Math.floor(((performance.now() - beganMs) * requestsPerS) / 1_000));
-      for (; due < dueNow; due++) this.request();
-      return due === requests;
+      for (; left > 0 && dueMs <= performance.now(); left--) {
+        this.request();
+        // By chance (Poisson), as people come: an even beat would meet the server's tick always at the same phase.
+        dueMs += (-Math.log(1 - this.prng.float()) * 1_000) / requestsPerS;
+      }
+      return left === 0;
     });
     const endMs = performance.now() + ANSWER_MS_MAX;
     await this.every(STEP_MS, () => this.riding === 0 || performance.now() > endMs);

@@ -27,10 +27,12 @@ function assertWellFormed(xml: string): void {
   expect(open).toEqual([]);
 }
 
+const NO_FIGURE = /NaN|Infinity|undefined/;
+
 /** No coordinate may be missing or outside of what can be drawn. */
 function assertDrawable(svg: string): void {
   assertWellFormed(svg);
-  expect(svg).not.toMatch(/NaN|Infinity|undefined/);
+  expect(svg).not.toMatch(NO_FIGURE);
   const [width, height] = ['width', 'height'].map((name) =>
     Number(new RegExp(`<svg[^>]* ${name}="([\\d.]+)"`).exec(svg)![1]),
   );
@@ -117,10 +119,11 @@ test('the last full run of a row is the one that is shown', () => {
 });
 
 test('any figures above 0 make a drawable bar chart', () => {
+  const name = fc.string({ maxLength: 12 }).filter((text) => !NO_FIGURE.test(text));
   const figure = fc.double({ min: 1e-4, max: 1e9, noNaN: true });
   fc.assert(
     fc.property(
-      fc.array(fc.tuple(fc.string({ maxLength: 12 }), figure, figure, figure), {
+      fc.array(fc.tuple(name, figure, figure, figure), {
         minLength: 1,
         maxLength: 8,
       }),

@@ -19,7 +19,7 @@ const CITY: Place = { lat: (south + north) / 2, lng: (west + east) / 2 };
 /** Peers know no vehicles: where none of the drivers of the load is, so that only the timed ones are offered rides. In the peers’ favour, who have fewer to search. */
 const OUT_OF_TOWN: Place = { lat: CITY.lat + 1.5, lng: CITY.lng };
 const COUNTED_MS_MAX = 30_000;
-/** A server that has more than so much of a second’s pings still to store at the end does not sustain them. */
+/** A server that has more than so much of a second’s pings still to store at the end does not sustain them, nor one that drops any. */
 const BEHIND_S_MAX = 0.5;
 /** Of the planned pings. */
 const SENT_SHARE_MIN = 0.95;
@@ -50,6 +50,8 @@ export interface OffersTrial {
   readonly asking: AskingFigures;
   /** Pings sent and not stored yet when the last request had been answered. */
   readonly behind: number;
+  /** Of those, the ones that the server says it has taken no notice of. */
+  readonly dropped: number;
   readonly isSustained: boolean;
 }
 
@@ -93,7 +95,10 @@ export class OffersBench {
       const halted = await load.figures('halt');
       this.sentByLoads += halted.sentBefore + halted.sent;
       const behind = this.sentByLoads + figures.fixesSent - (await target.counted());
-      const trial = { ...trialOf(from, to, figures, behind), loadLateMs: halted.lateMsMax };
+      const dropped = await target.dropped();
+      const measured = trialOf(from, to, figures, behind);
+      const isSustained = measured.isSustained && dropped === 0;
+      const trial = { ...measured, isSustained, dropped, loadLateMs: halted.lateMsMax };
       assertSent(trial, flood);
       if (trial.isSustained) await this.assertNothingLost(trial);
       return trial;
@@ -135,7 +140,7 @@ function trialOf(
   to: Reading,
   asking: AskingFigures,
   behind: number,
-): Omit<OffersTrial, 'loadLateMs'> {
+): Omit<OffersTrial, 'dropped' | 'loadLateMs'> {
   const wallS = (to.atMs - from.atMs) / 1_000;
   const pingsPerS = (to.sent - from.sent) / wallS;
   const ownQuantile = (name: string): number | null =>

@@ -9,6 +9,8 @@ import { AUTH_SECRET } from '../suite/engine-server.ts';
 import type { FleetFigures, FleetPlan } from './fleet-messages.ts';
 
 const CONNECTING_MAX = 64;
+/** Addresses that drivers come from: one runs out of ports when other programs hold or have just held thousands of its sockets. */
+const ADDRESSES = 200;
 const TOKEN_S = 3_600;
 const SHAPE = { framesPerWrite: 1, fixesPerFrame: 1 };
 /** The open loop looks at the time so often: as fine as timers go, for pings that come in heaps are cheaper than a city's are. */
@@ -80,7 +82,8 @@ export class Fleet {
     const { home } = trackOf(prng());
     const server = routing === 'random' ? this.prng.int(serverUrls.length) : await this.ownerAt(home);
     const port = Number(new URL(serverUrls[server]!).port);
-    const loaded = await this.speech.join({ port, n, shape: SHAPE, prng, localAddress: '127.0.0.1' });
+    const localAddress = `127.1.0.${1 + (n % ADDRESSES)}`;
+    const loaded = await this.speech.join({ port, n, shape: SHAPE, prng, localAddress });
     this.sent += this.speech.fixesToJoin;
     this.drivers.push({ loaded, home, server });
   }

@@ -2,6 +2,7 @@ import { DEFAULT_GRID, type Zone, zoneAt } from '../../src/domain/cell.ts';
 import type { Place } from '../../src/domain/place.ts';
 import { issueToken } from '../../src/gateway/auth.ts';
 import type { Clock, Timer } from '../../src/lib/clock.ts';
+import { until } from '../../src/private-processes.ts';
 import { createPrng, type Prng } from '../../src/lib/prng.ts';
 import { engineSpeech, trackOf, unixMs } from '../load/engine-speech.ts';
 import type { LoadedDriver, Speech } from '../load/speech.ts';
@@ -101,12 +102,20 @@ export class Fleet {
     const zone = zoneAt(place.lat, place.lng, DEFAULT_GRID);
     const known = this.owners.get(zone);
     if (known !== undefined) return known;
-    const asked = this.askForOwner(place);
+    // A server that has just joined tells its address with its next beat.
+    const wait = {
+      clock: this.clock,
+      what: 'the address of a zone’s owner',
+      timeoutMs: 10_000,
+      everyMs: 200,
+    };
+    const asked = until(wait, () => this.askForOwner(place));
     this.owners.set(zone, asked);
     return asked;
   }
 
-  private async askForOwner({ lat, lng }: Place): Promise<number> {
+  /** Null when the owner's address is not known yet. */
+  private async askForOwner({ lat, lng }: Place): Promise<number | null> {
     const { serverUrls } = this.plan;
     if (serverUrls.length === 1) return 0;
     const token = await issueToken({
@@ -118,7 +127,9 @@ export class Fleet {
     });
     if (answer.status !== 200) throw new Error(`connect answers ${answer.status}`);
     const { url, here } = (await answer.json()) as { url: string | null; here: boolean };
-    const server = here ? 0 : serverUrls.indexOf(url?.replace(/^ws/, 'http') ?? '');
+    if (here) return 0;
+    if (url === null) return null;
+    const server = serverUrls.indexOf(url.replace(/^ws/, 'http'));
     if (server < 0) throw new Error(`connect names ${url}, which is none of the servers`);
     return server;
   }

@@ -2,7 +2,7 @@ import { TRIP_TRANSITIONS } from '../domain/trip.ts';
 import { commandAtMs, transitionStep } from './trip-command.ts';
 import type { CommandKey, TripCommand } from './trip-store.ts';
 
-/** A command as run_commands (sql/0004-commands.sql) reads it. */
+/** A command as run_commands (sql/0006-batches-as-sets.sql) reads it. */
 export interface CommandDocument {
   readonly kind: TripCommand['kind'];
   readonly atMs: number;

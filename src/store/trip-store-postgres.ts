@@ -60,7 +60,7 @@ export interface PostgresTripStoreOptions extends Pick<RetryPolicy, 'clock' | 'p
 }
 
 /**
- * The trip store on PostgreSQL. Commands are group-committed: see GroupCommit and sql/0004-commands.sql, which decides them.
+ * The trip store on PostgreSQL. Commands are group-committed: see GroupCommit and sql/0006-batches-as-sets.sql, which decides them.
  * A command costs one round trip, shared with the others of its batch; `synchronous_commit` stays as the database has it
  * (on), so what is answered is on disk. Every other method is one round trip too.
  */

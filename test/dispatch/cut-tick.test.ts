@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { statusInput } from '../../src/dispatch/dispatch-input.ts';
-import { neighbours, type Zone } from '../../src/domain/cell.ts';
+import { neighbours } from '../../src/domain/cell.ts';
 import { MATCH_MODES } from '../../src/domain/market.ts';
 import { CAB, Downtown, driverId, STALE_MS, tripId, type Opening } from './downtown.ts';
 
@@ -145,7 +145,7 @@ describe('a tick cut into turns', () => {
   it('offers nothing in zones that became another’s in between (R7)', () => {
     for (const { town, after } of everyCut((town) => {
       const zone = town.state.requests.values().next().value!.zone;
-      town.learn({ kind: 'zones_owned', zones: new Set(neighbours(zone) as Zone[]) });
+      town.learn({ kind: 'zones_owned', zones: new Set(neighbours(zone)) });
     })) {
       expect(after).toEqual([]);
       expect(town.state.requests.size).toBe(0);

@@ -126,7 +126,7 @@ class Node {
     this.replica = this.createReplica();
     const { engine, cluster } = this.replica;
     this.mirror = createRedisDriverMirror({
-      ...{ redis: commands, keys: this.keys, index: engine.index },
+      ...{ redis: commands, keys: this.keys, index: engine.index, wallClock },
       onError: (error) => log.warn({ err: error }, 'positions could not be written to Redis'),
       onPlan: (plan, nowMs) => cluster.flushed(plan, nowMs),
     });

@@ -8,6 +8,7 @@ import type { FlushPlan } from '../../src/geo/driver-mirror.ts';
 import { createRedisDriverMirror } from '../../src/geo/driver-mirror-redis.ts';
 import { createIngest } from '../../src/geo/ingest.ts';
 import { DEFAULT_PING_LIMITS } from '../../src/geo/ping-filter.ts';
+import { createWallClock } from '../../src/lib/clock.ts';
 import { createPrng } from '../../src/lib/prng.ts';
 import { createRedisKeys, ZONE_TTL_MS } from '../../src/protocol/redis-keys.ts';
 import { freshRedis } from '../stores.ts';
@@ -30,6 +31,7 @@ function setUp(client = redis, onPlan?: (plan: FlushPlan, nowMs: number) => void
     redis: client,
     keys,
     index,
+    wallClock: createWallClock(),
     onError: (error) => errors.push(error),
     ...(onPlan && { onPlan }),
   });
@@ -143,6 +145,7 @@ describe('the mirror in Redis', () => {
       redis,
       keys,
       index,
+      wallClock: createWallClock(),
       onError: (error) => expect.fail(error.message),
     });
     expect(await other.readZone(zone, 0, 1)).toHaveLength(1);
@@ -236,6 +239,19 @@ describe('the mirror in Redis', () => {
     expect(again.map((it) => it.atMs).sort()).toEqual([500, 501]);
     expect(errors).toHaveLength(1);
     await client.quit();
+  });
+
+  it('R10: writes many drivers in turns of the loop; who leaves between two turns is not written', async () => {
+    const { index, mirror, put, names } = setUp();
+    for (let n = 0; n < 2_000; n++) put(n, SF, 0);
+    const flushed = mirror.flush(0);
+    const firstTurn = mirror.counts.drivers;
+    expect(firstTurn).toBeGreaterThan(0);
+    expect(firstTurn).toBeLessThan(2_000);
+    for (let n = 1_000; n < 2_000; n++) index.remove(index.slotOf(driver(n)));
+    await flushed;
+    expect(mirror.counts.drivers).toBe(1_000);
+    expect(await names(SF, 0)).toHaveLength(1_000);
   });
 
   it('never flushes twice at once, and goes on after the connection was lost', async () => {

@@ -73,6 +73,7 @@ describe('a Redis Cluster', () => {
       redis,
       keys: KEYS,
       index,
+      wallClock: clock,
       onError: (error) => errors.push(error),
     });
     const ingest = createIngest({ index, limits: DEFAULT_PING_LIMITS });

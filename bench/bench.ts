@@ -3,8 +3,12 @@ import { fileURLToPath } from 'node:url';
 import { createWallClock } from '../src/lib/clock.ts';
 import { commitOf } from '../src/sim/commit.ts';
 import { assignmentRow } from './assignment/assignment-row.ts';
+import { doorsRow } from './doors/doors-row.ts';
+import { framesRow } from './frames/frames-row.ts';
+import { nearbyRow } from './nearby/nearby-row.ts';
 import { offersRow } from './offers/offers-row.ts';
 import { pingRow } from './ping/ping-row.ts';
+import { replicasRow } from './replicas/replicas-row.ts';
 import { isDirty } from './suite/machine.ts';
 import { pin } from './suite/pinning.ts';
 import type { Row } from './suite/row.ts';
@@ -14,7 +18,7 @@ import { runSuite } from './suite/run-suite.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** All rows, in the order in which they run. */
-const ROWS: readonly Row[] = [pingRow, assignmentRow, offersRow];
+const ROWS: readonly Row[] = [pingRow, nearbyRow, doorsRow, assignmentRow, offersRow, replicasRow, framesRow];
 
 const interruption = new AbortController();
 // Only the first: a second Ctrl-C ends this process at once, and what it has started with it.

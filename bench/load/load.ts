@@ -9,8 +9,8 @@ const STEP_MS = 1;
 const CONNECTING_MAX = 32;
 /** Sockets are flooded in so many groups, each with at most one write of each of its sockets unread. */
 const GROUPS = 8;
-/** An address has some 28,000 ports for connections it opens to one other. */
-const SOCKETS_PER_ADDRESS = 20_000;
+/** An address has some 28,000 ports, and each is out of use for a minute after its socket was closed. */
+const SOCKETS_PER_ADDRESS = 1_000;
 /** Counters are asked so many times at once: each answer lets the next writes out. */
 const ASKED_MAX = 16;
 const WRITES_PER_QUESTION = 64;
@@ -42,7 +42,7 @@ export class Load {
     const worker = async (): Promise<void> => {
       while (next < sockets) {
         const n = next++;
-        const localAddress = `127.0.0.${1 + Math.floor(n / SOCKETS_PER_ADDRESS)}`;
+        const localAddress = `127.1.0.${1 + Math.floor(n / SOCKETS_PER_ADDRESS)}`;
         const prng = (): Prng => createPrng(BigInt(this.plan.seed) * 1_000_003n + BigInt(n));
         this.drivers.push(await this.speech.join({ port, n, shape, prng, localAddress }));
       }

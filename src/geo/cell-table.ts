@@ -12,7 +12,7 @@ import { distanceBetweenM } from '../domain/place.ts';
 
 /** Numbers of `cellEdges`. */
 const EDGES = 12;
-const ROWS_MIN = 256;
+const ROWS_MIN = 1_024;
 const GROWTH = 1.5;
 const UNLINKED = -2;
 const NONE = -1;
@@ -28,7 +28,6 @@ export class CellTable {
   readonly rowsMax: number;
   count = 0;
   key = new Float64Array(0);
-  zone = new Float64Array(0);
   lat = new Float64Array(0);
   lng = new Float64Array(0);
   /** No driver of the cell is farther from its centre. */
@@ -59,6 +58,11 @@ export class CellTable {
       at = this.probe(cell);
     }
     return (this.table[at] = this.fill(this.count++, cell));
+  }
+
+  /** Worked out from the cell's number, at the cost of one division. */
+  zoneOf(row: number): Zone {
+    return ancestor(this.key[row] as Cell, this.grid.zoneResolution);
   }
 
   /** True only if the place is surely in the cell; false sends the caller to H3 (one place in a hundred, by area). */
@@ -105,7 +109,7 @@ export class CellTable {
 
   /** Bytes held by the arrays. */
   get bytes(): number {
-    const arrays = [this.key, this.zone, this.lat, this.lng, this.reachM, this.head, this.occupied];
+    const arrays = [this.key, this.lat, this.lng, this.reachM, this.head, this.occupied];
     const inner = [this.occupiedAt, this.links, this.edges, this.table];
     return [...arrays, ...inner].reduce((sum, array) => sum + array.byteLength, 0);
   }
@@ -124,7 +128,6 @@ export class CellTable {
   private fill(row: number, cell: Cell): number {
     const centre = cellCentre(cell);
     this.key[row] = cell;
-    this.zone[row] = ancestor(cell, this.grid.zoneResolution) satisfies Zone;
     this.lat[row] = centre.lat;
     this.lng[row] = centre.lng;
     this.reachM[row] = cellReachM(cell);
@@ -141,7 +144,6 @@ export class CellTable {
       return grown;
     };
     this.key = widen(this.key, rows);
-    this.zone = widen(this.zone, rows);
     this.lat = widen(this.lat, rows);
     this.lng = widen(this.lng, rows);
     this.reachM = widen(this.reachM, rows);

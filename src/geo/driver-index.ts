@@ -14,7 +14,8 @@ export const HERE = 0;
 /** A driver's `host`: nobody who could be reached, since the replica is gone or the driver has just connected at another. */
 export const NOBODY = 0xffff;
 
-const SLOTS_MIN = 1024;
+/** Under a megabyte: a town’s drivers need no more. Every growth leaves what it has outgrown to the garbage collector. */
+const SLOTS_MIN = 10_240;
 /** Small steps: at most a quarter of the index's memory is ever unused; each row is copied some four times in its life. */
 const GROWTH = 1.25;
 /** Rows for cells without drivers (passed by a search, or left) beside those that all drivers could occupy at once. */
@@ -129,7 +130,7 @@ export class DriverIndex {
   }
 
   zoneOf(slot: number): Zone | null {
-    return this.isPlaced(slot) ? (this.cells.zone[this.columns.cell[slot]!] as Zone) : null;
+    return this.isPlaced(slot) ? this.cells.zoneOf(this.columns.cell[slot]!) : null;
   }
 
   /**

@@ -118,7 +118,7 @@ export class RemoteDrivers {
     const { cells, columns } = index;
     for (let i = cells.occupiedCount - 1; i >= 0; i--) {
       const row = cells.occupied[i]!;
-      if (cells.zone[row] !== zone) continue;
+      if (cells.zoneOf(row) !== zone) continue;
       for (let slot = cells.head[row]!, next = -1; slot >= 0; slot = next) {
         next = columns.next[slot]!;
         if (!index.isHere(slot)) index.remove(slot);

@@ -8,6 +8,8 @@ import { framesRow } from './frames/frames-row.ts';
 import { nearbyRow } from './nearby/nearby-row.ts';
 import { offersRow } from './offers/offers-row.ts';
 import { pingRow } from './ping/ping-row.ts';
+import { tickRow } from './tick/tick-row.ts';
+import { transitionsRow } from './transitions/transitions-row.ts';
 import { replicasRow } from './replicas/replicas-row.ts';
 import { isDirty } from './suite/machine.ts';
 import { pin } from './suite/pinning.ts';
@@ -18,7 +20,17 @@ import { runSuite } from './suite/run-suite.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** All rows, in the order in which they run. */
-const ROWS: readonly Row[] = [pingRow, nearbyRow, doorsRow, assignmentRow, offersRow, replicasRow, framesRow];
+const ROWS: readonly Row[] = [
+  pingRow,
+  nearbyRow,
+  doorsRow,
+  assignmentRow,
+  offersRow,
+  tickRow,
+  transitionsRow,
+  replicasRow,
+  framesRow,
+];
 
 const interruption = new AbortController();
 // Only the first: a second Ctrl-C ends this process at once, and what it has started with it.

@@ -1,4 +1,5 @@
 import type { Clock } from '../../src/lib/clock.ts';
+import { manyDriversSpeech } from '../growth/many-drivers-speech.ts';
 import { peerLoadSpeech } from '../peers/peer-load.ts';
 import { bareSpeech, engineSpeech } from './engine-speech.ts';
 import type { Speech } from './speech.ts';
@@ -16,6 +17,8 @@ export function speechOf(subject: string, clock: Clock): Speech {
       return peerLoadSpeech('ws');
     case 'Django Channels':
       return peerLoadSpeech('django');
+    case 'many drivers':
+      return manyDriversSpeech();
     default:
       throw new Error(`no load speaks to ${subject}`);
   }

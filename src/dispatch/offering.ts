@@ -9,7 +9,7 @@ import type { Turn } from './tick.ts';
 
 /** What a request costs, and an offer or an expiry with its reasons and all that follows from it in the same turns of the loop, µs. */
 const REQUEST_US = 0.5;
-const ENDING_US = 120;
+const ENDING_US = 200;
 
 /** What the matcher made of a tick's requests. */
 export interface MatchedBatch {

@@ -6,6 +6,7 @@ import { assignmentRow } from './assignment/assignment-row.ts';
 import { doorsRow } from './doors/doors-row.ts';
 import { framesRow } from './frames/frames-row.ts';
 import { nearbyRow } from './nearby/nearby-row.ts';
+import { idleRow } from './idle/idle-row.ts';
 import { offersRow } from './offers/offers-row.ts';
 import { pingRow } from './ping/ping-row.ts';
 import { tickRow } from './tick/tick-row.ts';
@@ -22,6 +23,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** All rows, in the order in which they run. */
 const ROWS: readonly Row[] = [
   pingRow,
+  idleRow,
   nearbyRow,
   doorsRow,
   assignmentRow,

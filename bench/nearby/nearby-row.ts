@@ -115,6 +115,7 @@ async function measureRest(run: RowRun, turn: Turn & { readonly load: HttpLoad }
     const times = run.isQuick
       ? { warmUpMsMax: 1_000, measureMs: 500 }
       : { warmUpMsMax: 2_000, measureMs: 2_000 };
+    const countedBefore = subject === ENGINE ? await answersCounted(server.url) : 0;
     const answers = await load.measure({
       url: server.url,
       path,
@@ -122,11 +123,23 @@ async function measureRest(run: RowRun, turn: Turn & { readonly load: HttpLoad }
       warmUpAnswers: WARM_UP_ANSWERS,
       ...times,
     });
+    if (subject === ENGINE) {
+      const counted = (await answersCounted(server.url)) - countedBefore;
+      // The last answer on each connection may have come when nobody listened any more.
+      if (counted < answers.answersInAll || counted > answers.answersInAll + LISTS)
+        throw new Error(`${answers.answersInAll} answers came, the server counted ${counted}`);
+    }
     const on = onRest(drivers);
     for (const [metric, unit, value] of samplesOf(answers))
       run.record({ subject, on, metric, unit, value, repeat });
     run.say(`${on}: ${subject} ${(answers.answers / answers.seconds).toFixed(0)}/s`);
   }
+}
+
+/** Nearby's answers that the engine says it has given. */
+async function answersCounted(url: string): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  return Number(/http_responses_total\{operation="nearby",status="200"\} (\d+)/.exec(text)?.[1] ?? 0);
 }
 
 function samplesOf({

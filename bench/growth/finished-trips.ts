@@ -5,7 +5,7 @@ const MONTHS = 12;
 
 /**
  * So many finished rides of the last twelve months, as the engine leaves them: a trip with its five events, an accepted offer and the five answers to its commands (these
- * without the trip's document in them: 4 KB a trip for nothing that a command would read). Ids are by time, as the engine's are. Then statistics and a checkpoint, as time
+ * without the trip's document in them: another 4 KB a trip for nothing that a command would read). Ids are by time, as the engine's are. Then statistics and a checkpoint, as time
  * brings them.
  */
 export async function fillFinishedTrips(sql: postgres.Sql, trips: number, nowMs: number): Promise<void> {

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { startBenchStores } from '../suite/engine-server.ts';
-import { atLeast, atMost, type Figures, medianOf } from '../suite/figures.ts';
+import { atMost, type Figures, medianOf } from '../suite/figures.ts';
 import { pin } from '../suite/pinning.ts';
 import type { Goal, Row, RowRun } from '../suite/row.ts';
 import type { IndexReport } from './index-report.ts';
@@ -18,14 +18,14 @@ const INDEX_MS_MAX = 120_000;
 const SIZES = {
   full: {
     index: [1_000, 10_000, 100_000, 1_000_000],
-    wholePath: [10_000, 100_000, 1_000_000],
+    wholePath: [10_000, 1_000_000],
     trips: [0, 100_000, 1_000_000],
   },
   quick: { index: [10_000, 100_000], wholePath: [10_000, 100_000], trips: [0, 20_000] },
 };
 const SMALL = 10_000;
 const CPU = ['CPU per ping, 1 frame a read', 'CPU per ping, 16 frames a read'] as const;
-const TRANSITIONS = 'durable transitions';
+const TRANSITION = 'PostgreSQL CPU per durable transition';
 const READS = 'trip by id';
 
 const SUBJECT = 'hexdispatch';
@@ -97,7 +97,7 @@ async function measureWholePath(run: RowRun): Promise<void> {
       run.say(`${ofDrivers(drivers)} go on duty`);
       servers.set(drivers, await WholePath.start(drivers, run.seed, run.clock));
     }
-    const times = run.isQuick ? { warmUpMs: 1_000, measureMs: 1_500 } : { warmUpMs: 3_000, measureMs: 5_000 };
+    const times = run.isQuick ? { warmUpMs: 500, measureMs: 1_000 } : { warmUpMs: 2_000, measureMs: 4_000 };
     for (let repeat = 1; repeat <= repeatsOf(run); repeat++)
       for (const [metric, frames] of [
         [CPU[0], 1],
@@ -124,15 +124,16 @@ async function measureTripStore(run: RowRun): Promise<void> {
       run.say(`${ofTrips(trips)} are written`);
       grown.set(trips, await GrownTripStore.create(stores, trips, run.seed, run.clock));
     }
-    if (!run.isQuick) run.skip('10,000,000 trips', 'they take longer to write than all else here to measure');
+    if (!run.isQuick)
+      run.skip('10,000,000 trips', '31 GB, and they take longer to write than all other rows to measure');
     for (let repeat = 1; repeat <= repeatsOf(run); repeat++)
       for (const [trips, store] of inTurn([...grown], repeat)) {
         const figures = await store.trial(run.isQuick ? 1_000 : 4_000);
         const sample = { subject: SUBJECT, on: ofTrips(trips), repeat, unit: 'µs' };
-        run.record({ ...sample, metric: TRANSITIONS, unit: '/s', value: figures.transitionsPerS });
+        run.record({ ...sample, metric: 'durable transitions', unit: '/s', value: figures.transitionsPerS });
         run.record({
           ...sample,
-          metric: 'PostgreSQL CPU per transition',
+          metric: TRANSITION,
           value: figures.postgresUsPerTransition,
         });
         for (const [metric, value] of Object.entries(figures.readUs))
@@ -164,7 +165,12 @@ function goals(figures: Figures): Goal[] {
   return [
     atMost('cost per ping with 1M drivers', 1.3, byDrivers(CPU[0]), '× with 10,000'),
     atMost('cost per ping with 1M drivers, 16 frames a read', 1.3, byDrivers(CPU[1]), '× with 10,000'),
-    atLeast('durable transitions with 1M finished trips', 0.77, byTrips(TRANSITIONS), '× the empty store'),
+    atMost(
+      'CPU per durable transition with 1M finished trips',
+      1.3,
+      byTrips(TRANSITION),
+      '× the empty store',
+    ),
     atMost('a trip by its id with 1M finished trips', 1.3, byTrips(READS), '× the empty store'),
   ];
 }

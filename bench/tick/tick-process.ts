@@ -8,7 +8,7 @@ import { TurnWatch } from './turn-watch.ts';
 const PINGS_PER_S = 10_000;
 const PING_EVERY_MS = 10;
 /** Until the code is compiled and the collector has found its sizes. */
-const WARM_UP_ROUNDS = 3;
+const WARM_UP_ROUNDS = 2;
 
 /** The machine's clock, which is put on where offers shall time out. */
 class PutOnClock implements Clock {
@@ -38,6 +38,8 @@ async function main(): Promise<void> {
   let ended = (): void => undefined;
   const city = new TickCity(tickCase, clock, () => ended());
   await city.fill(tickCase);
+  // Nobody is held back for the batch to grow any more.
+  clock.putOn(MARKET.match.windowMsMax);
   /** One tick, up to where its offers are stored and told. */
   const tick = async (): Promise<void> => {
     const isOver = new Promise<void>((resolve) => (ended = resolve));

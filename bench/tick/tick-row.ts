@@ -38,12 +38,12 @@ const GROWTH: readonly City[] = [1_000, 10_000, 100_000, 1_000_000].map((drivers
   freeDrivers: Math.ceil(drivers / 3),
   drivers,
 }));
-const QUICK: readonly City[] = [BATCHES[0]!, BATCHES[3]!, BATCHES[4]!, GROWTH[1]!, GROWTH[2]!];
+const QUICK: readonly City[] = [BATCHES[0]!, BATCHES[3]!, GROWTH[2]!];
 
 const citiesOf = ({ isQuick }: RowRun): readonly City[] => (isQuick ? QUICK : [...BATCHES, ...GROWTH]);
 const roundsOf = ({ riders }: City, isQuick: boolean): number => {
-  const offersWanted = isQuick ? 3_000 : 24_000;
-  return Math.max(isQuick ? 1 : 4, Math.min(20, Math.ceil(offersWanted / riders)));
+  const offersWanted = isQuick ? 3_000 : 12_000;
+  return Math.max(isQuick ? 1 : 2, Math.min(20, Math.ceil(offersWanted / riders)));
 };
 
 /** How long a tick holds up the loop, and what it costs. */

@@ -1,4 +1,5 @@
 import type { OfferId } from '../domain/ids.ts';
+import { lastSearchUs } from '../matching/candidates.ts';
 import type { Choice, Plan } from '../matching/choose.ts';
 import { ruleOut } from '../matching/eligibility.ts';
 import { explain, type Explanation } from '../matching/explanation.ts';
@@ -7,9 +8,9 @@ import type { Work } from '../matching/work.ts';
 import type { DispatchState, OpenRequest } from './dispatch-state.ts';
 import type { Turn } from './tick.ts';
 
-/** What a request costs, and an offer or an expiry with its reasons and all that follows from it in the same turns of the loop, µs. */
+/** What a request costs, and an offer or an expiry with all that follows from it in the same turns of the loop, µs; its reasons come on top. */
 const REQUEST_US = 0.5;
-const ENDING_US = 200;
+const ENDING_US = 150;
 
 /** What the matcher made of a tick's requests. */
 export interface MatchedBatch {
@@ -40,14 +41,16 @@ export function* offerToChosen(state: DispatchState, batch: MatchedBatch, turn: 
     const choices = planned.filter((choice) => stillHolds(state, request, choice, turn.nowMs));
     const isOverdue = planned.length === 0 && begunMs - request.sinceMs >= market.match.requestTtlMs;
     request.hadDriverAtOnce ??= served.has(row);
+    let us = REQUEST_US;
     if (choices.length > 0 || isOverdue) {
       const own = new Set(choices.map((choice) => candidates.columns[choice.at]!));
       const explanation = explain(state.weighing, candidates, request, row, { own, all }, begunMs);
       for (const choice of choices) openOffer(state, request, choice, explanation, turn);
       if (isOverdue) expire(request, explanation, turn);
+      us += Math.max(1, choices.length) * ENDING_US + lastSearchUs(state.weighing.search, state.index);
     }
     request.radiusM = adaptRadius(request.radiusM, candidates.freeCount[row]!, market.match);
-    yield REQUEST_US + (choices.length + (isOverdue ? 1 : 0)) * ENDING_US;
+    yield us;
   }
 }
 

@@ -6,7 +6,7 @@ import { forgetOverdue } from './foreign-offers.ts';
 import { isWaiting, offerToChosen } from './offering.ts';
 
 /** What the end of an offer costs, with all that follows from it in the same turns of the loop, µs. */
-const CLOSE_US = 40;
+const CLOSE_US = 100;
 
 /** One turn of the loop that works on a tick: its time, and what it wants done. */
 export interface Turn {

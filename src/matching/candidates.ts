@@ -1,4 +1,5 @@
 import { statusCode } from '../domain/driver-state.ts';
+import type { DriverIndex } from '../geo/driver-index.ts';
 import type { DriverSearch, NearestQuery } from '../geo/driver-search.ts';
 import { NearestBuffer } from '../geo/nearest-buffer.ts';
 import type { Eta } from '../maps/eta.ts';
@@ -19,15 +20,21 @@ const SURVEY_SLOTS_PER_REQUEST = 200;
 const LISTED_PER_REQUEST = 50;
 /** More eligible drivers than this are so dense that a search of the index finds a rider's nearest in the first cells. */
 const LISTED_MAX = 20_000;
-/** What work costs, µs: a request, a candidate, a cell passed by a search and a driver compared in the list. */
+/** What work costs, µs: a request, a candidate, a cell passed by a search, a driver in it, and a driver compared in the list. */
 const ROW_US = 1;
 const CANDIDATE_US = 0.2;
 const CELL_US = 1;
+const DRIVER_US = 0.02;
 const LOOK_US = 0.008;
 
 export interface WeighingContext extends DriverTerms {
   readonly search: DriverSearch;
   readonly eta: Eta;
+}
+
+/** What the last search of the index cost, µs: as many drivers in each cell as in the average one. */
+export function lastSearchUs({ cellsVisited }: DriverSearch, { count, cells }: DriverIndex): number {
+  return cellsVisited * (CELL_US + (DRIVER_US * count) / Math.max(1, cells.occupiedCount));
 }
 
 /**
@@ -122,7 +129,7 @@ export class Candidates {
     const statuses = rules.horizonS > 0 ? FREE_OR_ON_TRIP : FREE;
     const asked: NearestQuery = { ...query, accept, statuses };
     search.nearest(asked, this.near);
-    return search.cellsVisited * CELL_US;
+    return lastSearchUs(search, rules.index);
   }
 
   private weighRow(context: WeighingContext, request: MatchRequest, row: number, nowMs: number): void {

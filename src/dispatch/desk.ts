@@ -42,8 +42,11 @@ export interface Desk {
    * One fix or a batch in any order; never answered. `rows` holds `count` (1 to PINGS_MAX) fixes of FIX_WIDTH numbers each, laid
    * out as `FIX` in src/protocol/fix-rows.ts says, NaN for what the device did not tell, ranges already checked. The buffer is
    * the gateway's and is written over after the call: copy what is kept. (Numbers in one typed array cost no allocation.)
+   *
+   * Answers where the driver was found, -1 = nowhere: given as `hint` with the driver's next fixes it saves looking for them by name, and does
+   * no harm when it has become wrong.
    */
-  pings(driverId: DriverId, rows: Float64Array, count: number): void;
+  pings(driverId: DriverId, rows: Float64Array, count: number, hint?: number): number;
   driver(driverId: DriverId, command: DriverCommand): Promise<Result<AckBody>>;
   rider(riderId: RiderId, command: RiderCommand): Promise<Result<AckBody>>;
   snapshot(principal: Principal): Promise<Result<Snapshot>>;

@@ -24,8 +24,8 @@ export class FrontDesk implements Desk {
     this.outOfReach = createErrorLog({ log, clock, what: 'commands met a store out of reach' });
   }
 
-  pings(driverId: DriverId, rows: Float64Array, count: number): void {
-    takePings(this.engine, driverId, rows, count);
+  pings(driverId: DriverId, rows: Float64Array, count: number, hint = -1): number {
+    return takePings(this.engine, driverId, rows, count, hint);
   }
 
   driver(driverId: DriverId, command: DriverCommand): Promise<Result<AckBody>> {

@@ -82,8 +82,8 @@ export class ShelteredDesk implements Desk {
     });
   }
 
-  pings(driverId: DriverId, rows: Float64Array, count: number): void {
-    this.options.desk.pings(driverId, rows, count);
+  pings(driverId: DriverId, rows: Float64Array, count: number, hint?: number): number {
+    return this.options.desk.pings(driverId, rows, count, hint);
   }
 
   driver(driverId: DriverId, command: DriverCommand): Promise<Result<AckBody>> {

@@ -52,6 +52,8 @@ export class Connection implements Line {
   badFrames = 0;
   overRate = 0;
   session: Session | null = null;
+  /** What the desk said of the driver's last fixes; see Desk.pings. */
+  deskHint = -1;
   private readonly context: ConnectionContext;
   /** When the buckets of fixes and commands are full again: numbers, not objects, for most sockets idle. */
   private fixesFullMs: number;

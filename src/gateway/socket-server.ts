@@ -192,7 +192,8 @@ export class SocketServer {
     const { desk, limits } = this.options.context;
     const { level } = this.load;
     if (level === 'calm' || this.shelter.hasTrip(driverId)) {
-      if (connection.admitsFixes(count, limits.fixes)) desk.pings(driverId, this.rows, count);
+      if (connection.admitsFixes(count, limits.fixes))
+        connection.deskHint = desk.pings(driverId, this.rows, count, connection.deskHint);
       return;
     }
     const rate = level === 'full' ? limits.fixesWhenFull : limits.fixes;

@@ -72,9 +72,9 @@ export class DriverIndex {
     return this.used;
   }
 
-  /** The driver's slot, or -1. */
-  slotOf(driverId: DriverId): number {
-    return this.slots.slotOf(driverId);
+  /** The driver's slot, or -1; `hint` as in DriverSlots. */
+  slotOf(driverId: DriverId, hint?: number): number {
+    return this.slots.slotOf(driverId, hint);
   }
 
   /** The same for an id that lies in bytes, one a character; makes no string. */

@@ -12,8 +12,9 @@ export class DriverSlots {
   private readonly ids: (DriverId | null)[] = [];
   private table = new Int32Array(TABLE_MIN).fill(FREE);
 
-  /** The driver's slot, or -1. */
-  slotOf(driverId: DriverId): number {
+  /** The driver's slot, or -1. `hint`: where they were the last time, which is looked at first (a hash costs 0.15 µs, a ping 0.6). */
+  slotOf(driverId: DriverId, hint = FREE): number {
+    if (hint >= 0 && this.ids[hint] === driverId) return hint;
     return this.table[this.probe(driverId)]!;
   }
 

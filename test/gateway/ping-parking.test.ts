@@ -29,6 +29,7 @@ function lot(parkedMax: number, costMs = 0) {
       expect(rows[FIX.lat]).toBe(rows[FIX.atMs]! / 2);
       taken.push({ driver: driverId, atMs: rows[FIX.atMs]! });
       spentMs += costMs;
+      return -1;
     },
   };
   const wallClock = {

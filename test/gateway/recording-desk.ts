@@ -61,11 +61,12 @@ export class RecordingDesk implements Desk {
   calls = 0;
   private readonly answers = new Map<string, Result<AckBody>>();
 
-  pings(driverId: DriverId, rows: Float64Array, count: number): void {
+  pings(driverId: DriverId, rows: Float64Array, count: number): number {
     this.calls += 1;
     for (let row = 0; row < count; row++) {
       this.fixes.push({ driverId, fix: [...rows.subarray(row * FIX_WIDTH, (row + 1) * FIX_WIDTH)] });
     }
+    return -1;
   }
 
   driver(driverId: DriverId, command: DriverCommand): Promise<Result<AckBody>> {

@@ -15,6 +15,8 @@ describe('driver slots', () => {
         for (let step = 0; step < drivers * 4; step++) {
           const driverId = `driver-${prng.int(drivers)}` as DriverId;
           expect(slots.slotOf(driverId)).toBe(model.get(driverId) ?? -1);
+          // A hint never changes the answer, however wrong it is.
+          expect(slots.slotOf(driverId, prng.int(drivers + 2) - 1)).toBe(model.get(driverId) ?? -1);
           const slot = model.get(driverId);
           if (slot === undefined) {
             const taken = free.pop()!;

@@ -226,8 +226,8 @@ class ListeningDesk extends FrontDesk {
     this.heard = heard;
   }
 
-  override pings(driverId: DriverId, rows: Float64Array, count: number): void {
+  override pings(driverId: DriverId, rows: Float64Array, count: number, hint?: number): number {
     this.heard(driverId);
-    super.pings(driverId, rows, count);
+    return super.pings(driverId, rows, count, hint);
   }
 }

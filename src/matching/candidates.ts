@@ -115,20 +115,21 @@ export class Candidates {
     isListed: boolean,
     nowMs: number,
   ): number {
-    const query = { ...request.pickup, radiusM: request.radiusM, max };
+    const { radiusM } = request;
+    const { lat, lng } = request.pickup;
     if (isListed) {
       const { looks } = this.eligible;
       // Who was listed and has gone since has no column any more.
       const accept = (slot: number): boolean =>
         this.drivers.columnOf(rules, slot) >= 0 && ruleOutForRequest(rules, request, slot) === null;
-      this.eligible.nearest({ ...query, accept }, this.near);
+      this.eligible.nearest({ lat, lng, radiusM, max, accept }, this.near);
       return (this.eligible.looks - looks) * LOOK_US;
     }
     const accept = (slot: number): boolean => ruleOut(rules, request, slot, nowMs) === null;
     // Asked by the search before anything else: most drivers in reach of a busy city are on a trip.
     const statuses = rules.horizonS > 0 ? FREE_OR_ON_TRIP : FREE;
-    const asked: NearestQuery = { ...query, accept, statuses };
-    search.nearest(asked, this.near);
+    // Named one by one: of an object made by a spread V8 looks each property up, at every driver.
+    search.nearest({ lat, lng, radiusM, max, accept, statuses }, this.near);
     return lastSearchUs(search, rules.index);
   }
 

@@ -6,6 +6,7 @@ import { assignmentRow } from './assignment/assignment-row.ts';
 import { doorsRow } from './doors/doors-row.ts';
 import { framesRow } from './frames/frames-row.ts';
 import { nearbyRow } from './nearby/nearby-row.ts';
+import { growthRow } from './growth/growth-row.ts';
 import { idleRow } from './idle/idle-row.ts';
 import { offersRow } from './offers/offers-row.ts';
 import { pingRow } from './ping/ping-row.ts';
@@ -30,6 +31,7 @@ const ROWS: readonly Row[] = [
   offersRow,
   tickRow,
   transitionsRow,
+  growthRow,
   replicasRow,
   framesRow,
 ];

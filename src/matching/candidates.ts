@@ -1,6 +1,6 @@
 import { statusCode } from '../domain/driver-state.ts';
 import type { DriverIndex } from '../geo/driver-index.ts';
-import type { DriverSearch, NearestQuery } from '../geo/driver-search.ts';
+import type { DriverSearch } from '../geo/driver-search.ts';
 import { NearestBuffer } from '../geo/nearest-buffer.ts';
 import type { Eta } from '../maps/eta.ts';
 import type { CostTerms } from './costs.ts';

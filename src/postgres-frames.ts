@@ -2,7 +2,7 @@ import postgres from 'postgres';
 
 /** Frames of the protocol that this reads (PostgreSQL's manual, "Message Formats"): one byte of type, four of length, body. */
 const HEADER_BYTES = 5;
-const [ERROR, READY] = [0x45, 0x5a]; // E, Z from the server
+const [ROW, ERROR, READY] = [0x44, 0x45, 0x5a]; // D, E, Z from the server
 const [FLUSH, QUERY, SYNC] = [0x48, 0x51, 0x53]; // H, Q, S from the client
 
 /** Version 3.0 of the protocol, the second number of a login. */
@@ -34,7 +34,9 @@ const isLogin = (chunk: Buffer, at: number): boolean =>
 
 /**
  * Follows one connection's conversation far enough to say whether the server owes an answer, and takes out errors that end
- * the connection: postgres 3.4.9 would keep such an error and fail the next connection's first statement with it.
+ * the connection: postgres 3.4.9 would keep such an error and fail the next connection's first statement with it. Rows are held back
+ * until what ends them is there: postgres 3.4.9 goes on counting them on its next connection when this one is cut off in between, and its first
+ * result there then begins with holes.
  */
 export class PostgresFrames {
   /** Answers (ReadyForQuery) that must still come, the one to the login included. */
@@ -44,6 +46,9 @@ export class PostgresFrames {
   private held: Buffer = Buffer.alloc(0);
   /** Bytes of the current frame still to pass unread. */
   private passing = 0;
+  private isRow = false;
+  /** Of a result that has not ended. */
+  private rows: Buffer[] = [];
 
   get owesAnswer(): boolean {
     return this.answersOwed > 0 || this.flushed;
@@ -79,14 +84,21 @@ export class PostgresFrames {
         }
         if (rest[0] === READY) this.answersOwed = Math.max(0, this.answersOwed - 1);
         this.passing = bytes;
+        this.isRow = rest[0] === ROW;
+        if (!this.isRow) this.endRows(pass);
       }
       const part = rest.subarray(0, this.passing);
-      pass.push(part);
+      (this.isRow ? this.rows : pass).push(part);
       this.passing -= part.length;
       rest = rest.subarray(part.length);
     }
     this.held = rest;
     return { pass, fatal: null };
+  }
+
+  private endRows(pass: Buffer[]): void {
+    for (const part of this.rows) pass.push(part);
+    this.rows = [];
   }
 }
 

@@ -74,15 +74,20 @@ export function createAuth(options: AuthOptions): Auth {
     const known = cache.get(token);
     if (known !== undefined && known.expiresMs > nowMs) return accepted(known);
     cache.delete(token);
-    const mark = markOf(token);
-    if (failures.isEmpty(address, nowMs) && !welcome.has(mark)) return rejected('rate_limited');
-    const identity = token.length > TOKEN_LENGTH_MAX ? null : identityIn(token, keys, nowMs, toleranceMs);
+    const isShut = failures.isEmpty(address, nowMs);
+    // Too long to be one of ours: not even a mark is made of it.
+    if (token.length > TOKEN_LENGTH_MAX) {
+      failures.take(address, nowMs);
+      return rejected(isShut ? 'rate_limited' : 'unauthorized');
+    }
+    if (isShut && !welcome.has(markOf(token, keys[0]!))) return rejected('rate_limited');
+    const identity = identityIn(token, keys, nowMs, toleranceMs);
     if (identity === null) {
       failures.take(address, nowMs);
       return rejected('unauthorized');
     }
     makeRoom(welcome, WELCOME_MAX);
-    welcome.add(mark);
+    welcome.add(markOf(token, keys[0]!));
     return accepted(identity);
   };
   return {
@@ -105,12 +110,11 @@ function makeRoom<Key>(known: Map<Key, unknown> | Set<Key>, max: number): void {
 }
 
 /**
- * 30 bits of a token's signature: a number that takes no memory beside its place in a set. Whoever hits upon one of another's is heard as one who has
- * sent no wrong token, no more.
+ * 30 bits of a keyed hash of the whole token: a number that takes no memory beside its place in a set. Without the secret nobody can make a token with
+ * the mark of another's; who hits upon one by chance is looked at as one who has sent no wrong token, no more.
  */
-function markOf(token: string): number {
-  const bytes = Buffer.from(token.slice(token.lastIndexOf('.') + 1, token.lastIndexOf('.') + 7), 'base64url');
-  return bytes.length < 4 ? -1 : bytes.readUInt32LE() & 0x3fff_ffff;
+function markOf(token: string, key: KeyObject): number {
+  return createHmac('sha256', key).update('mark:').update(token).digest().readUInt32LE() & 0x3fff_ffff;
 }
 
 const checkHeader = compileCheck(

@@ -29,7 +29,7 @@ const FROM_END = { lng: 4 + 8, lat: 4 + 8 + 9, atMs: 4 + 8 + 9 + 9 } as const;
 export function manyDriversSpeech(): Speech {
   let crowd: Promise<Crowd> | null = null;
   return {
-    fixesToJoin: 0,
+    fixesToJoin: () => 0,
     openCounter: null,
     join: async ({ port, shape }) => {
       assert(shape.fixesPerFrame === 1, 'one ping a frame');

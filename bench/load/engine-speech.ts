@@ -19,7 +19,7 @@ const ONLINE_FRAME = maskedFrame(encode(ONLINE, 'msgpack'));
 /** hexdispatch: a token, the welcome, on duty, and a first fix. */
 export function engineSpeech(clock: Clock): Speech {
   return {
-    fixesToJoin: 1,
+    fixesToJoin: () => 1,
     openCounter: null,
     join: async ({ port, n, shape, prng, localAddress }) => {
       const token = await issueToken({
@@ -35,13 +35,15 @@ export function engineSpeech(clock: Clock): Speech {
   };
 }
 
-/** A bare server: the same frames, and nobody to sign in to. */
+/** A bare server: the same frames, and nobody to sign in to. It counts frames, so that the first one is as long as all others. */
 export const bareSpeech: Speech = {
-  fixesToJoin: 0,
+  fixesToJoin: ({ fixesPerFrame }) => fixesPerFrame,
   openCounter: null,
   join: async ({ port, shape, prng, localAddress }) => {
     const socket = await RawSocket.open({ port, path: '/', localAddress });
-    const frames = new DriverFrames(shape, trackOf(prng()), unixMs());
+    const track = trackOf(prng());
+    socket.write(new DriverFrames({ ...shape, framesPerWrite: 1 }, track, unixMs()).next(unixMs()));
+    const frames = new DriverFrames(shape, track, unixMs());
     return { socket, next: (nowMs) => frames.next(nowMs) };
   },
 };

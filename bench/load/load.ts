@@ -52,7 +52,7 @@ export class Load {
 
   get figures(): LoadFigures {
     const { user, system } = process.cpuUsage();
-    const sentBefore = this.drivers.length * this.speech.fixesToJoin;
+    const sentBefore = this.drivers.length * this.speech.fixesToJoin(this.plan.shape);
     return { sent: this.sent, sentBefore, cpuUs: user + system, lateMsMax: this.lateMsMax };
   }
 

@@ -19,8 +19,11 @@ export interface Speech {
     prng: () => Prng;
     localAddress: string;
   }): Promise<LoadedDriver>;
-  /** Fixes that `join` itself sends. */
-  readonly fixesToJoin: number;
+  /**
+   * Fixes that `join` itself sends. One frame for every kind of server alike: a socket that was sent something and had nothing to say to it makes Linux
+   * acknowledge each later read at once (it is no dialogue), which costs the reader 2 µs. The first write of a trial would find some sockets so and some not.
+   */
+  fixesToJoin(shape: WriteShape): number;
   /**
    * How the closed loop learns that the server has dealt with what it was sent. Null: by a WebSocket ping after a group's writes, which a server that deals with
    * a frame at once answers after it. Else a function that asks, on a socket of its own, how many fixes were stored so far.

@@ -1,5 +1,6 @@
 import { destination } from '../../src/domain/place.ts';
 import { DEFAULT_MARKET } from '../../src/market-file.ts';
+import { unixMs } from '../load/engine-speech.ts';
 import type { Speech as LoadSpeech } from '../load/speech.ts';
 import { type PeerName } from './peer-servers.ts';
 import { openPeerSocket, type PeerMessage, SPEECHES } from './speech.ts';
@@ -12,7 +13,7 @@ const STREET_M = 400;
 export function peerLoadSpeech(name: PeerName): LoadSpeech {
   const speech = SPEECHES[name];
   return {
-    fixesToJoin: 0,
+    fixesToJoin: () => 1,
     async join({ port, n, shape, prng, localAddress }) {
       const { south, north, west, east } = DEFAULT_MARKET.bounds;
       const own = prng();
@@ -20,13 +21,17 @@ export function peerLoadSpeech(name: PeerName): LoadSpeech {
       const bearing = own.float() * 360;
       const socket = await openPeerSocket(speech, { port, role: 'driver', id: `driver-${n}`, localAddress });
       const fixes = shape.framesPerWrite * shape.fixesPerFrame;
-      const next = (nowMs: number): Buffer => {
+      const frameAt = (nowMs: number): Buffer => {
         const wayM = ((nowMs / 1_000) * SPEED_MPS) % (2 * STREET_M);
         const isBack = wayM > STREET_M;
         const place = destination(home, bearing, isBack ? 2 * STREET_M - wayM : wayM);
         const headingDeg = isBack ? (bearing + 180) % 360 : bearing;
         const fix = { ...place, atMs: Math.floor(nowMs), speedMps: SPEED_MPS, headingDeg };
-        const frame = speech.locationOf(fix);
+        return speech.locationOf(fix);
+      };
+      socket.write(frameAt(unixMs()));
+      const next = (nowMs: number): Buffer => {
+        const frame = frameAt(nowMs);
         return fixes === 1 ? frame : Buffer.concat(Array.from({ length: fixes }, () => frame));
       };
       return { socket, next };

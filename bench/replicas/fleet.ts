@@ -85,7 +85,7 @@ export class Fleet {
     const port = Number(new URL(serverUrls[server]!).port);
     const localAddress = `127.1.0.${1 + (n % ADDRESSES)}`;
     const loaded = await this.speech.join({ port, n, shape: SHAPE, prng, localAddress });
-    this.sent += this.speech.fixesToJoin;
+    this.sent += this.speech.fixesToJoin(SHAPE);
     this.drivers.push({ loaded, home, server });
   }
 

@@ -1,14 +1,10 @@
-import postgres from 'postgres';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createWallClock } from '../../src/lib/clock.ts';
-import { createPrng } from '../../src/lib/prng.ts';
-import { randomToken } from '../../src/lib/entropy.ts';
+import type postgres from 'postgres';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { auditMemory } from '../../src/store/audit-memory.ts';
 import { auditTrips } from '../../src/store/audit-postgres.ts';
 import { MemoryTripStore, type TripStoreCanary } from '../../src/store/trip-store-memory.ts';
-import { PostgresTripStore } from '../../src/store/trip-store-postgres.ts';
 import type { TripStore } from '../../src/store/trip-store.ts';
-import { freshDatabase } from '../stores.ts';
+import { freshTripStore } from './fresh-trip-store.ts';
 import {
   answerOf,
   byDriver,
@@ -25,16 +21,7 @@ import {
   valueOf,
 } from './town.ts';
 
-const database = await freshDatabase();
-const sql = postgres(database.url, { max: 4, onnotice: () => undefined });
-afterAll(() => sql.end({ timeout: 5 }));
-
-const store = new PostgresTripStore({
-  sql,
-  clock: createWallClock(),
-  prng: createPrng(1),
-  instance: randomToken(8),
-});
+const { sql, store } = await freshTripStore(4);
 
 /** Undoes a tampering after looking at it: each test finds the database clean. */
 class Undo extends Error {}

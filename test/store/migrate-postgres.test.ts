@@ -70,12 +70,12 @@ describe('migrate', () => {
   it('says so when the database is newer than the build', async () => {
     await migrate(sql, dir);
     await rm(join(dir, names.at(-1) ?? ''));
-    await expect(migrate(sql, dir)).rejects.toThrow(/the database is newer than this build: it has 0006/);
+    await expect(migrate(sql, dir)).rejects.toThrow(/the database is newer than this build: it has 0007/);
   });
 
   it('leaves nothing behind when a file fails, and names it', async () => {
-    await writeFile(join(dir, '0007-broken.sql'), 'create table half (id integer); select nonsense;');
-    await expect(migrate(sql, dir)).rejects.toThrow(/0007-broken.sql failed; nothing was changed/);
+    await writeFile(join(dir, '0008-broken.sql'), 'create table half (id integer); select nonsense;');
+    await expect(migrate(sql, dir)).rejects.toThrow(/0008-broken.sql failed; nothing was changed/);
     expect(await sql`select to_regclass('trips') as trips, to_regclass('half') as half`).toEqual([
       { trips: null, half: null },
     ]);

@@ -1,13 +1,8 @@
-import postgres from 'postgres';
-import { afterAll, describe, expect, it } from 'vitest';
-import { createWallClock } from '../../src/lib/clock.ts';
-import { createPrng } from '../../src/lib/prng.ts';
-import { randomToken } from '../../src/lib/entropy.ts';
+import { describe, expect, it } from 'vitest';
 import type { Result } from '../../src/domain/rejection.ts';
 import { auditTrips } from '../../src/store/audit-postgres.ts';
 import type { TripChange, TripCommand } from '../../src/store/trip-store.ts';
-import { PostgresTripStore } from '../../src/store/trip-store-postgres.ts';
-import { freshDatabase } from '../stores.ts';
+import { freshTripStore } from './fresh-trip-store.ts';
 import {
   answerOf,
   byDriver,
@@ -24,15 +19,7 @@ import {
   valueOf,
 } from './town.ts';
 
-const database = await freshDatabase();
-const sql = postgres(database.url, { max: 4 });
-afterAll(() => sql.end({ timeout: 1 }));
-const store = new PostgresTripStore({
-  sql,
-  clock: createWallClock(),
-  prng: createPrng(1),
-  instance: randomToken(8),
-});
+const { sql, store } = await freshTripStore(4);
 
 describe('commands of one batch', () => {
   /** All in one transaction: what is submitted in one turn of the event loop goes out together. */

@@ -1,14 +1,11 @@
 import postgres from 'postgres';
-import { afterAll, describe, expect, it } from 'vitest';
-import { createWallClock } from '../../src/lib/clock.ts';
-import { createPrng } from '../../src/lib/prng.ts';
+import { describe, expect, it } from 'vitest';
 import { randomToken } from '../../src/lib/entropy.ts';
 import { OFFER_STATUSES } from '../../src/domain/offer.ts';
 import { ACTORS, TRIP_EVENTS, TRIP_STATUSES } from '../../src/domain/trip.ts';
 import { commandDocument } from '../../src/store/command-document.ts';
 import type { TripCommand } from '../../src/store/trip-store.ts';
-import { PostgresTripStore, type PostgresTripStoreOptions } from '../../src/store/trip-store-postgres.ts';
-import { freshDatabase } from '../stores.ts';
+import { freshTripStore } from './fresh-trip-store.ts';
 import {
   answerOf,
   byRider,
@@ -25,20 +22,7 @@ import {
   valueOf,
 } from './town.ts';
 
-const database = await freshDatabase();
-const sql = postgres(database.url, { max: 8 });
-// With a limit: the client waits for ever for a connection that was cut and not used again.
-afterAll(() => sql.end({ timeout: 1 }));
-
-const storeWith = (over: Partial<PostgresTripStoreOptions> = {}): PostgresTripStore =>
-  new PostgresTripStore({
-    sql,
-    clock: createWallClock(),
-    prng: createPrng(1),
-    instance: randomToken(8),
-    ...over,
-  });
-const store = storeWith();
+const { databaseUrl, sql, store, storeWith } = await freshTripStore(8);
 
 /** Transactions that wrote the events of these trips. */
 async function transactionsOf(tripIds: readonly string[]): Promise<number> {
@@ -75,7 +59,7 @@ describe('group commit', () => {
   });
 
   it('R6 answers only what another connection can see, with synchronous_commit on', async () => {
-    const outside = postgres(database.url, { max: 1 });
+    const outside = postgres(databaseUrl, { max: 1 });
     try {
       const trip = newTrip();
       valueOf(await store.execute(requestOf(trip)));
@@ -122,7 +106,7 @@ describe('a lost connection', () => {
 
   /** Runs `work` while the trip's row is locked by somebody else and the waiting connection is cut. */
   async function whileCut<T>(tripId: string, work: () => Promise<T>): Promise<T> {
-    const own = postgres(database.url, { max: 1 });
+    const own = postgres(databaseUrl, { max: 1 });
     try {
       let pending: Promise<T> | undefined;
       await own.begin(async (tx) => {
@@ -200,7 +184,7 @@ describe('two transactions at once', () => {
   /** Runs `work` while `command` is decided but not committed; answers once the work was seen to wait for it. */
   async function whileUncommitted<T>(command: TripCommand, work: () => Promise<T>): Promise<T> {
     const batch = JSON.stringify([commandDocument(command, randomToken(8))]);
-    const own = postgres(database.url, { max: 1 });
+    const own = postgres(databaseUrl, { max: 1 });
     let pending: Promise<T> | undefined;
     await own.begin(async (tx) => {
       const [row] = await tx`select run_commands(${batch}::text::jsonb, '{}') as answers`;
@@ -246,6 +230,19 @@ describe('two transactions at once', () => {
 });
 
 describe('the schema', () => {
+  it('leaves the planner as little choice in the functions called from outside as they were measured with', async () => {
+    const functions = await sql<{ name: string; settings: string[] }[]>`
+      select proname as name, proconfig as settings from pg_proc
+      where proname in ('run_commands', 'open_offers', 'close_offers') order by 1`;
+    const settings = ['enable_seqscan=off', 'plan_cache_mode=force_generic_plan'];
+    const alsoJoins = ['enable_hashjoin=off', 'enable_mergejoin=off', ...settings].sort();
+    expect(functions.map(({ name, settings: own }) => [name, [...own].sort()])).toEqual([
+      ['close_offers', settings],
+      ['open_offers', alsoJoins],
+      ['run_commands', alsoJoins],
+    ]);
+  });
+
   it('R2 R3 unique indexes refuse what code would have let through', async () => {
     const trip = await searchingTrip(store);
     const offer = await openOffer(store, trip.tripId);

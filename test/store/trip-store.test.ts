@@ -1,26 +1,12 @@
-import postgres from 'postgres';
-import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { createWallClock } from '../../src/lib/clock.ts';
-import { createPrng } from '../../src/lib/prng.ts';
-import { randomToken } from '../../src/lib/entropy.ts';
+import { afterEach, describe, expect, it } from 'vitest';
 import { auditMemory } from '../../src/store/audit-memory.ts';
 import { auditTrips } from '../../src/store/audit-postgres.ts';
 import { MemoryTripStore } from '../../src/store/trip-store-memory.ts';
-import { PostgresTripStore } from '../../src/store/trip-store-postgres.ts';
-import { freshDatabase } from '../stores.ts';
+import { freshTripStore } from './fresh-trip-store.ts';
 import { tripRequestSuite } from './trip-request-suite.ts';
 import { tripRideSuite } from './trip-ride-suite.ts';
 
-const database = await freshDatabase();
-const sql = postgres(database.url, { max: 8 });
-afterAll(() => sql.end({ timeout: 5 }));
-
-const onPostgres = new PostgresTripStore({
-  sql,
-  clock: createWallClock(),
-  prng: createPrng(1),
-  instance: randomToken(8),
-});
+const { sql, store: onPostgres } = await freshTripStore(8);
 const inMemory = new MemoryTripStore();
 
 describe('contract', () => {

@@ -10,7 +10,7 @@ export type FailureKind = 'rolled_back' | 'ambiguous' | 'too_slow' | 'final';
 
 /**
  * The one table of operational errors that are worth another try: SQLSTATE (PostgreSQL's appendix A), the client library's
- * codes and the system's.
+ * codes, the system's and this folder's.
  */
 const FAILURES: Readonly<Record<string, FailureKind>> = {
   '40001': 'rolled_back', // serialization_failure
@@ -37,6 +37,7 @@ const FAILURES: Readonly<Record<string, FailureKind>> = {
   ECONNRESET: 'ambiguous',
   EPIPE: 'ambiguous',
   ETIMEDOUT: 'ambiguous',
+  WRONG_ANSWERS: 'ambiguous', // answer-list.ts
 };
 
 /** What the error of a statement means, by its `code`; what the table does not name is `final`. */

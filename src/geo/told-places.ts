@@ -12,6 +12,7 @@ const METRES_PER_DEGREE = 111_195;
  * picture of a driver lags by up to 20 m or 4 s more than a flush: of an ETA of minutes that is 2.5 s at a city's 8 m/s, less than the fix
  * itself may be off by, and offers are made by the owner with the driver's own replica as the last word. For that, at 8 m/s and a flush a
  * second two of three rows are not made, sent, and read by each watcher. A row that was lost is made up for as fast.
+ * Whoever tells has one of its own (40 bytes a driver): watchers are told of watched zones only and whole zones when they ask, the mirror of all.
  */
 export class ToldPlaces {
   private readonly index: DriverIndex;

@@ -3,6 +3,17 @@ import type { Clock, Timer } from '../lib/clock.ts';
 import type { Problem } from './problem.ts';
 import { httpProblem } from './problem.ts';
 
+/** Headers of every answer, as bytes that need no turning into some: names and values lie as they go out, one header after the other. */
+const FIRST_COMMON = Buffer.from('cache-control');
+const COMMON = Buffer.from(
+  [
+    'no-store',
+    'x-content-type-options: nosniff',
+    'referrer-policy: no-referrer',
+    "content-security-policy: default-src 'none'; frame-ancestors 'none'",
+  ].join('\r\n'),
+);
+
 /** Status lines. */
 const STATUSES: Readonly<Record<number, string>> = {
   200: '200 OK',
@@ -55,8 +66,8 @@ export class Exchange {
     if (!this.isOver) this.res.onAborted(() => this.finish(0));
   }
 
-  /** `body` is JSON. */
-  json(status: number, body: string): void {
+  /** `body` is JSON; bytes are read before this returns. */
+  json(status: number, body: string | Uint8Array): void {
     this.end(status, 'application/json', body);
   }
 
@@ -96,19 +107,22 @@ export class Exchange {
     });
   }
 
-  private end(status: number, contentType: string, body: string, headers?: Record<string, string>): void {
+  private end(
+    status: number,
+    contentType: string,
+    body: string | Uint8Array,
+    headers?: Record<string, string>,
+  ): void {
     if (this.isOver) return;
     // A refused body may still be under way: its connection cannot carry another request.
     const closes = this.watcher.isDraining || status === 408 || status === 413;
     this.finish(status);
     const send = (): void => {
       const { res } = this;
-      res.writeStatus(STATUSES[status] ?? `${status} Error`);
+      // 200 OK is what uWebSockets.js writes unless told otherwise.
+      if (status !== 200) res.writeStatus(STATUSES[status] ?? `${status} Error`);
       res.writeHeader('content-type', contentType);
-      res.writeHeader('cache-control', 'no-store');
-      res.writeHeader('x-content-type-options', 'nosniff');
-      res.writeHeader('referrer-policy', 'no-referrer');
-      res.writeHeader('content-security-policy', "default-src 'none'; frame-ancestors 'none'");
+      res.writeHeader(FIRST_COMMON, COMMON);
       for (const name in headers) res.writeHeader(name, headers[name]!);
       res.end(body, closes);
     };

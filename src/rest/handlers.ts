@@ -4,7 +4,7 @@ import { accepted, rejected, type Result } from '../domain/rejection.ts';
 import { assert } from '../lib/assert.ts';
 import type { Cancel, OperationId, Ride } from '../protocol/rest.ts';
 import { type NearbyDriver, UUID_PATTERN } from '../protocol/messages.ts';
-import { nearbyText } from './nearby-text.ts';
+import { nearbyJson } from './nearby-json.ts';
 
 /** A request that has passed: who asks, and what, checked against the operation's schemas. */
 export interface Call {
@@ -20,9 +20,9 @@ export interface Call {
 /** What to answer; a plain value where nothing has to be waited for. */
 export type Handler = (call: Call) => Result<unknown> | Promise<Result<unknown>>;
 
-/** The JSON of an accepted value, by operation. */
-export const bodyOf = (id: OperationId, value: unknown): string =>
-  id === 'nearby' ? nearbyText(value as readonly NearbyDriver[]) : JSON.stringify(value);
+/** The JSON of an accepted value, by operation; valid until the next call. */
+export const bodyOf = (id: OperationId, value: unknown): string | Uint8Array =>
+  id === 'nearby' ? nearbyJson(value as readonly NearbyDriver[]) : JSON.stringify(value);
 
 const uuid = new RegExp(UUID_PATTERN, 'u');
 const notATrip = rejected('not_found', 'no trip has such an id');

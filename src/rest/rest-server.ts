@@ -22,7 +22,7 @@ export interface RestLimits {
   readonly account: BucketRate;
   /** Requests of one address; those above: 429. High: phones of one carrier may share it. */
   readonly address: BucketRate;
-  /** Accounts and addresses remembered for that. */
+  /** Accounts of a role, and addresses, remembered for that. */
   readonly keysMax: number;
   /** Drivers in an answer of nearby. */
   readonly nearbyMax: number;
@@ -61,6 +61,8 @@ interface Route {
   readonly roles: readonly Principal['role'][];
   /** Of an accepted answer. */
   readonly status: number;
+  /** The path has one, the trip. */
+  readonly hasParameter: boolean;
   /** Needs an Idempotency-Key. */
   readonly isIdempotent: boolean;
   readonly handle: Handler;
@@ -74,23 +76,27 @@ interface Asked extends Pick<Call, 'tripId' | 'key' | 'query'> {
   readonly token: string | null;
 }
 
+const NOT_ASKED = new ArrayBuffer(0);
 const idempotencyKey = new RegExp(IDEMPOTENCY_KEY_PATTERN, 'u');
 
 /** REST on the gateway's port: routes from the contract's table, each the twin of a command. Fits the gateway's HttpSurface. */
 export class RestServer {
   readonly counters: RestCounters = new Map();
   isDraining = false;
+  private readonly counterNames = new Map<string, Map<number, string>>();
   private inFlight = 0;
   private onIdle: (() => void) | null = null;
   private readonly options: RestOptions;
   private readonly limits: RestLimits;
-  private readonly accounts: KeyedBuckets;
+  /** By role: an id is looked up as it is. */
+  private readonly accounts: Readonly<Record<Principal['role'], KeyedBuckets>>;
   private readonly addresses: KeyedBuckets;
 
   constructor(options: RestOptions) {
     this.options = options;
     this.limits = { ...REST_LIMITS, ...options.limits };
-    this.accounts = new KeyedBuckets(this.limits.account, this.limits.keysMax);
+    const accounts = (): KeyedBuckets => new KeyedBuckets(this.limits.account, this.limits.keysMax);
+    this.accounts = { driver: accounts(), rider: accounts(), operator: accounts() };
     this.addresses = new KeyedBuckets(this.limits.address, this.limits.keysMax);
   }
 
@@ -102,6 +108,7 @@ export class RestServer {
       const pattern = path.replaceAll(/\{(\w+)\}/g, ':$1');
       const route: Route = {
         ...{ id, roles, status, isIdempotent: idempotent === true, handle: handlers[id] },
+        hasParameter: pattern !== path,
         checkBody: body === undefined ? null : compileCheck(body),
         query: Object.entries(query ?? {}).map(([name, schema]) => ({ name, check: compileCheck(schema) })),
       };
@@ -132,10 +139,20 @@ export class RestServer {
   }
 
   done(operationName: string, status: number): void {
-    const key = `${operationName} ${status === 0 ? 'aborted' : status}`;
+    const key = this.counterOf(operationName, status);
     this.counters.set(key, (this.counters.get(key) ?? 0) + 1);
     this.inFlight -= 1;
     if (this.inFlight === 0) this.onIdle?.();
+  }
+
+  /** Of `counters`: the same string each time, since a new one is hashed at every look-up. */
+  private counterOf(operationName: string, status: number): string {
+    let names = this.counterNames.get(operationName);
+    if (names === undefined) this.counterNames.set(operationName, (names = new Map<number, string>()));
+    let name = names.get(status);
+    if (name === undefined)
+      names.set(status, (name = `${operationName} ${status === 0 ? 'aborted' : status}`));
+    return name;
   }
 
   /** Counts a request in, and has it answered, at once or later. */
@@ -148,8 +165,9 @@ export class RestServer {
 
   /** Reads all that is needed of the request, then decides: the request is gone once this returns. */
   private receive(exchange: Exchange, res: uWS.HttpResponse, req: uWS.HttpRequest, route: Route): void {
-    const forwarded = this.options.trustForwardedFor === true ? req.getHeader('x-forwarded-for') : null;
-    const address = clientAddress(res.getRemoteAddress(), forwarded);
+    const forwarded = this.options.trustForwardedFor === true ? req.getHeader('x-forwarded-for') : '';
+    // The socket's own is asked for only where it counts: a system call, and a buffer made.
+    const address = clientAddress(forwarded === '' ? res.getRemoteAddress() : NOT_ASKED, forwarded);
     const refusal = this.refusalOf(address);
     if (refusal !== null) return exchange.problem(problemOf(refusal));
     const key = route.isIdempotent ? req.getHeader('idempotency-key') : '';
@@ -165,7 +183,7 @@ export class RestServer {
     const asked = {
       address,
       token: tokenOf(req.getHeader('authorization')),
-      tripId: req.getParameter(0) ?? '',
+      tripId: route.hasParameter ? (req.getParameter(0) ?? '') : '',
       key,
       query,
     };
@@ -191,7 +209,7 @@ export class RestServer {
     if (!identity.ok) return exchange.problem(problemOf(identity));
     const { principal } = identity.value;
     if (!route.roles.includes(principal.role)) return exchange.problem(problemOf(rejected('forbidden')));
-    if (!this.accounts.take(accountKey(principal), this.options.wallClock.nowMs()))
+    if (!this.accounts[principal.role].take(accountOf(principal), this.options.wallClock.nowMs()))
       return exchange.problem(problemOf(rejected('rate_limited')));
     const checked = route.checkBody?.(body);
     if (checked !== undefined && !checked.ok) return exchange.problem(problemOf(checked));
@@ -231,13 +249,13 @@ function isJson(contentType: string): boolean {
   return /^application\/json\s*(;|$)/i.test(contentType);
 }
 
-function accountKey(principal: Principal): string {
+function accountOf(principal: Principal): string {
   switch (principal.role) {
     case 'driver':
-      return `d:${principal.driverId}`;
+      return principal.driverId;
     case 'rider':
-      return `r:${principal.riderId}`;
+      return principal.riderId;
     case 'operator':
-      return `o:${principal.operatorId}`;
+      return principal.operatorId;
   }
 }

@@ -274,6 +274,8 @@ describe('the probes', () => {
     const { headers } = await ask(town, '/v1/asyncapi.json');
     expect(headers.get('x-content-type-options')).toBe('nosniff');
     expect(headers.get('cache-control')).toBe('no-store');
+    expect(headers.get('referrer-policy')).toBe('no-referrer');
+    expect(headers.get('content-security-policy')).toBe("default-src 'none'; frame-ancestors 'none'");
     expect(headers.get('content-security-policy')).toContain("default-src 'none'");
   });
 });

@@ -1,4 +1,5 @@
 import { createWallClock } from '../../src/lib/clock.ts';
+import { inParallel } from '../load/in-parallel.ts';
 import { connectorOf, type IdleDriver } from './idle-drivers.ts';
 import type { FromIdle, IdlePlan, ToIdle } from './idle-messages.ts';
 
@@ -15,18 +16,9 @@ const fail = (error: unknown): void =>
 
 async function connect({ subject, port, localAddress, first, count }: IdlePlan): Promise<void> {
   const connectDriver = connectorOf(subject, clock);
-  await forEach(count, async (i) => {
+  await inParallel(count, BUSY_MAX, async (i) => {
     drivers.push(await connectDriver({ port, localAddress, n: first + i, onLost: fail }));
   });
-}
-
-/** Calls `work` with 0 to `count - 1`, BUSY_MAX at a time. */
-async function forEach(count: number, work: (i: number) => Promise<void>): Promise<void> {
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    while (next < count) await work(next++);
-  };
-  await Promise.all(Array.from({ length: BUSY_MAX }, worker));
 }
 
 async function obey(order: ToIdle): Promise<void> {
@@ -34,7 +26,7 @@ async function obey(order: ToIdle): Promise<void> {
     await connect(order.plan);
     return tell({ kind: 'connected' });
   }
-  await forEach(drivers.length, (i) => drivers[i]!.goOnDuty());
+  await inParallel(drivers.length, BUSY_MAX, (i) => drivers[i]!.goOnDuty());
   tell({ kind: 'on_duty' });
 }
 

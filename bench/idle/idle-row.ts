@@ -8,7 +8,7 @@ import { openFilesMax } from './process-limits.ts';
 
 /** The issue's. */
 const SOCKETS = 50_000;
-const QUICK_SOCKETS = 5_000;
+const QUICK_SOCKETS = 4_000;
 const ABOVE_BARE_BYTES_MAX = 2_048;
 const INDEX_BYTES_MAX = 200;
 const DRIVERS_MIN = 1_000_000;

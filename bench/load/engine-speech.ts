@@ -21,12 +21,12 @@ export function engineSpeech(clock: Clock): Speech {
   return {
     fixesToJoin: () => 1,
     openCounter: null,
-    join: async ({ port, n, shape, prng, localAddress }) => {
+    join: async ({ port, n, shape, prng }) => {
       const token = await issueToken({
         ...{ secret: Buffer.from(AUTH_SECRET), role: 'driver', subject: `bench-driver-${n}`, ttlS: TOKEN_S },
         wallNowMs: clock.nowMs(),
       });
-      const socket = await onDuty({ port, token, localAddress, clock });
+      const socket = await onDuty({ port, token, clock });
       const track = trackOf(prng());
       socket.write(new DriverFrames({ framesPerWrite: 1, fixesPerFrame: 1 }, track, unixMs()).next(unixMs()));
       const frames = new DriverFrames(shape, track, unixMs());
@@ -39,8 +39,8 @@ export function engineSpeech(clock: Clock): Speech {
 export const bareSpeech: Speech = {
   fixesToJoin: ({ fixesPerFrame }) => fixesPerFrame,
   openCounter: null,
-  join: async ({ port, shape, prng, localAddress }) => {
-    const socket = await RawSocket.open({ port, path: '/', localAddress });
+  join: async ({ port, shape, prng }) => {
+    const socket = await RawSocket.open({ port, path: '/' });
     const track = trackOf(prng());
     socket.write(new DriverFrames({ ...shape, framesPerWrite: 1 }, track, unixMs()).next(unixMs()));
     const frames = new DriverFrames(shape, track, unixMs());
@@ -58,13 +58,8 @@ export function trackOf(prng: Prng): Track {
   return { home, angle: prng.float() * 2 * Math.PI };
 }
 
-function onDuty(options: {
-  port: number;
-  token: string;
-  localAddress: string;
-  clock: Clock;
-}): Promise<RawSocket> {
-  const { port, token, localAddress, clock } = options;
+function onDuty(options: { port: number; token: string; clock: Clock }): Promise<RawSocket> {
+  const { port, token, clock } = options;
   return new Promise((resolve, reject) => {
     const onMessage = (payload: Buffer): void => {
       const decoded = decodeServerMessage(payload, 'msgpack');
@@ -80,7 +75,6 @@ function onDuty(options: {
         port,
         path: '/v1/socket',
         protocol: SUBPROTOCOLS.msgpack,
-        localAddress,
         onMessage,
         onLost: reject,
       },

@@ -1,16 +1,14 @@
 import { createPrng, type Prng } from '../../src/lib/prng.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { unixMs } from './engine-speech.ts';
+import { inParallel } from './in-parallel.ts';
 import type { LoadFigures, LoadPlan } from './load-messages.ts';
+import { OpenLoop } from './open-loop.ts';
 import type { LoadedDriver, Speech } from './speech.ts';
 
-/** The open loop looks at the time so often: as fine as timers go, for pings that come in heaps are cheaper than a city's are. */
-const STEP_MS = 1;
 const CONNECTING_MAX = 32;
 /** Sockets are flooded in so many groups, each with at most one write of each of its sockets unread. */
 const GROUPS = 8;
-/** An address has some 28,000 ports, and each is out of use for a minute after its socket was closed. */
-const SOCKETS_PER_ADDRESS = 1_000;
 /** Counters are asked so many times at once: each answer lets the next writes out. */
 const ASKED_MAX = 16;
 const WRITES_PER_QUESTION = 64;
@@ -25,7 +23,7 @@ export class Load {
   private drivers: LoadedDriver[] = [];
   private isHalted = false;
   private sent = 0;
-  private lateMsMax = 0;
+  private loop: OpenLoop | null = null;
 
   /** `onBreak`: something the figures would not survive. */
   constructor(plan: LoadPlan, speech: Speech, clock: Clock, onBreak: (error: Error) => void) {
@@ -38,26 +36,21 @@ export class Load {
 
   async connect(): Promise<void> {
     const { port, sockets, shape } = this.plan;
-    let next = 0;
-    const worker = async (): Promise<void> => {
-      while (next < sockets) {
-        const n = next++;
-        const localAddress = `127.1.0.${1 + Math.floor(n / SOCKETS_PER_ADDRESS)}`;
-        const prng = (): Prng => createPrng(BigInt(this.plan.seed) * 1_000_003n + BigInt(n));
-        this.drivers.push(await this.speech.join({ port, n, shape, prng, localAddress }));
-      }
-    };
-    await Promise.all(Array.from({ length: CONNECTING_MAX }, worker));
+    await inParallel(sockets, CONNECTING_MAX, async (n) => {
+      const prng = (): Prng => createPrng(BigInt(this.plan.seed) * 1_000_003n + BigInt(n));
+      this.drivers.push(await this.speech.join({ port, n, shape, prng }));
+    });
   }
 
   get figures(): LoadFigures {
     const { user, system } = process.cpuUsage();
     const sentBefore = this.drivers.length * this.speech.fixesToJoin(this.plan.shape);
-    return { sent: this.sent, sentBefore, cpuUs: user + system, lateMsMax: this.lateMsMax };
+    return { sent: this.sent, sentBefore, cpuUs: user + system, lateMsMax: this.loop?.lateMsMax ?? 0 };
   }
 
   halt(): void {
     this.isHalted = true;
+    this.loop?.stop();
   }
 
   flood(): void {
@@ -73,15 +66,9 @@ export class Load {
   stream(writesPerS: number): void {
     this.begin();
     const { clock, drivers } = this;
-    const beganMs = unixMs();
-    let written = 0;
-    const timer = clock.every(STEP_MS, () => {
-      if (this.isHalted) return timer.cancel();
-      const nowMs = unixMs();
-      const due = Math.floor(((nowMs - beganMs) * writesPerS) / 1_000);
-      this.lateMsMax = Math.max(this.lateMsMax, ((due - written) * 1_000) / writesPerS);
-      for (; written < due; written++) this.write(drivers[written % drivers.length]!, nowMs);
-    });
+    this.loop = new OpenLoop(clock, writesPerS, (n, nowMs) =>
+      this.write(drivers[n % drivers.length]!, nowMs),
+    );
   }
 
   /** What was due while they connected is not sent. */

@@ -11,14 +11,12 @@ export interface LoadedDriver {
 
 /** How one kind of server is spoken to. */
 export interface Speech {
-  /** Connects driver number `n`, and brings them on duty where there is such a thing. `prng`: one of this driver's own, the same in each trial. */
-  join(options: {
-    port: number;
-    n: number;
-    shape: WriteShape;
-    prng: () => Prng;
-    localAddress: string;
-  }): Promise<LoadedDriver>;
+  /**
+   * Connects driver number `n`, and brings them on duty where there is such a thing. `prng`: one of this driver's own, the same in each trial. From no address
+   * in particular, so that a server can have some 28,000 of them: where an address is asked for, the kernel looks for a port among all in use, which takes it ten times
+   * as long as all else in connecting.
+   */
+  join(options: { port: number; n: number; shape: WriteShape; prng: () => Prng }): Promise<LoadedDriver>;
   /**
    * Fixes that `join` itself sends. One frame for every kind of server alike: a socket that was sent something and had nothing to say to it makes Linux
    * acknowledge each later read at once (it is no dialogue), which costs the reader 2 µs. The first write of a trial would find some sockets so and some not.

@@ -2,7 +2,7 @@ import { DEFAULT_MARKET } from '../../src/market-file.ts';
 import { type PeerName, PEERS } from '../peers/peer-servers.ts';
 import { atMost, type Figures } from '../suite/figures.ts';
 import type { Goal, Row, RowRun } from '../suite/row.ts';
-import { type AskingRounds, OffersBench, type OffersTrial } from './offers-trial.ts';
+import { type AskingRounds, OffersBench, type OffersTrial, type PingFlood } from './offers-trial.ts';
 import { type OffersTarget, startEngineTarget, startPeerTarget } from './offers-target.ts';
 
 /** The demo’s, to 3 ms, and the shortest that a market file may ask for. */
@@ -21,13 +21,15 @@ const QUICK: AskingRounds = {
 /** A minute and a half each. */
 const REPEATS_MAX = 2;
 
-/** Pings a second by how many sockets. */
-const FLOODS = [
-  { pingsPerS: 1_000, sockets: 1_000 },
-  { pingsPerS: 10_000, sockets: 1_000 },
-  { pingsPerS: 50_000, sockets: 4_000 },
-] as const;
-type Flood = (typeof FLOODS)[number];
+/**
+ * One process, on a CPU with PostgreSQL, Redis and the timed drivers, comes to some 33,000 writes a second: the 50,000 pings come four at a time, as from apps that send what they
+ * have gathered. To whatever server is asked.
+ */
+const FLOODS: readonly [PingFlood, PingFlood, PingFlood] = [
+  { pingsPerS: 1_000, sockets: 1_000, framesPerWrite: 1 },
+  { pingsPerS: 10_000, sockets: 1_000, framesPerWrite: 1 },
+  { pingsPerS: 50_000, sockets: 4_000, framesPerWrite: 4 },
+];
 const HIGHEST = FLOODS[2];
 /** Beyond what any of them can take in one process: some 60 µs a ping. */
 const PEER_FLOODS = FLOODS.slice(0, 2);
@@ -36,14 +38,15 @@ const PEER_NAMES_QUICK = ['socketio', 'django'] as const;
 
 const METRIC = { p99: 'request to offer, p99', p50: 'request to offer, p50' } as const;
 
-const onOf = ({ pingsPerS }: Flood): string => `${pingsPerS.toLocaleString('en')} pings/s`;
+const onOf = ({ pingsPerS, framesPerWrite }: PingFlood): string =>
+  `${pingsPerS.toLocaleString('en')} pings/s${framesPerWrite > 1 ? ` in writes of ${framesPerWrite} frames` : ''}`;
 const ON_DEFAULT_TICK = `${onOf(HIGHEST)}, ticks of ${TICK_MS_DEFAULT} ms`;
 
 /** One server, started for this, through some floods. */
 interface Turn {
   readonly start: (run: RowRun) => Promise<OffersTarget>;
-  readonly floods: readonly Flood[];
-  readonly on: (flood: Flood) => string;
+  readonly floods: readonly PingFlood[];
+  readonly on: (flood: PingFlood) => string;
 }
 
 const engineTurn: Turn = {
@@ -134,9 +137,9 @@ async function measureTurn(run: RowRun, repeat: number, turn: Turn, tooMuch: Set
 /** Whether there was something to record. */
 function told(run: RowRun, repeat: number, subject: string, on: string, trial: OffersTrial): boolean {
   const { p50Ms, p99Ms, own, serverCores, asking, isSustained } = trial;
-  if (!isSustained) {
-    const why = `it fell behind: ${trial.behind} pings not dealt with (${trial.dropped} of them dropped), ${asking.unasked} requests with no rider free to ask, p99 ${p99Ms.toFixed(0)} ms`;
-    run.skip(`${subject} at ${on}`, why);
+  if (trial.shortfall !== null || !isSustained) {
+    const behind = `it fell behind: ${trial.behind} pings not dealt with (${trial.dropped} of them dropped), ${asking.unasked} requests with no rider free to ask, p99 ${p99Ms.toFixed(0)} ms`;
+    run.skip(`${subject} at ${on}`, trial.shortfall ?? behind);
     return false;
   }
   const record = (metric: string, unit: string, value: number | null | undefined): void => {

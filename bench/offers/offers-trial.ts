@@ -4,6 +4,7 @@ import { until } from '../../src/private-processes.ts';
 import { DEFAULT_MARKET } from '../../src/market-file.ts';
 import { histogramQuantile } from '../../src/sim/demo/server-figures.ts';
 import { LoadChild } from '../load/load-child.ts';
+import { shortfallOf } from '../load/open-loop.ts';
 import { quantileOf } from '../suite/figures.ts';
 import { cpuUsOf } from '../suite/process-usage.ts';
 import { OffersChild } from './offers-child.ts';
@@ -21,13 +22,13 @@ const OUT_OF_TOWN: Place = { lat: CITY.lat + 1.5, lng: CITY.lng };
 const COUNTED_MS_MAX = 30_000;
 /** A server that has more than so much of a second’s pings still to store at the end does not sustain them, nor one that drops any. */
 const BEHIND_S_MAX = 0.5;
-/** Of the planned pings. */
-const SENT_SHARE_MIN = 0.95;
 
 /** Pings beside the offers, in an open loop, one a frame. */
 export interface PingFlood {
   readonly pingsPerS: number;
   readonly sockets: number;
+  /** Each socket writes so many at once. */
+  readonly framesPerWrite: number;
 }
 
 /** What is asked for beside it: first untimed, while the server’s code is compiled, then timed. */
@@ -52,6 +53,8 @@ export interface OffersTrial {
   readonly behind: number;
   /** Of those, the ones that the server says it has taken no notice of. */
   readonly dropped: number;
+  /** Why this tells nothing of the server, which was not loaded as planned; null when it was. */
+  readonly shortfall: string | null;
   readonly isSustained: boolean;
 }
 
@@ -77,17 +80,17 @@ export class OffersBench {
     this.clock = clock;
   }
 
-  /** Rejects when a ping or, by a server that keeps up, a request was lost, or when the load was not what it should have been. */
+  /** Rejects when a ping or, by a server that keeps up, a request was lost. */
   async run(flood: PingFlood, { warmUp, timed }: AskingRounds): Promise<OffersTrial> {
     const { target, clock, seed } = this;
-    const { sockets, pingsPerS } = flood;
-    const shape = { framesPerWrite: 1, fixesPerFrame: 1 };
+    const { sockets, pingsPerS, framesPerWrite } = flood;
+    const shape = { framesPerWrite, fixesPerFrame: 1 };
     const load = await LoadChild.connect(
       { speech: target.subject, port: target.port, sockets, shape, seed },
       clock,
     );
     try {
-      load.stream(pingsPerS);
+      load.stream(pingsPerS / framesPerWrite);
       await this.offers.ask(warmUp);
       const from = await this.read(load);
       const figures = await this.offers.ask(timed);
@@ -98,8 +101,8 @@ export class OffersBench {
       const dropped = await target.dropped();
       const measured = trialOf(from, to, figures, behind);
       const isSustained = measured.isSustained && dropped === 0;
-      const trial = { ...measured, isSustained, dropped, loadLateMs: halted.lateMsMax };
-      assertSent(trial, flood);
+      const shortfall = shortfallOf(measured.pingsPerS, pingsPerS);
+      const trial = { ...measured, isSustained, dropped, shortfall, loadLateMs: halted.lateMsMax };
       if (trial.isSustained) await this.assertNothingLost(trial);
       return trial;
     } finally {
@@ -140,7 +143,7 @@ function trialOf(
   to: Reading,
   asking: AskingFigures,
   behind: number,
-): Omit<OffersTrial, 'dropped' | 'loadLateMs'> {
+): Omit<OffersTrial, 'dropped' | 'loadLateMs' | 'shortfall'> {
   const wallS = (to.atMs - from.atMs) / 1_000;
   const pingsPerS = (to.sent - from.sent) / wallS;
   const ownQuantile = (name: string): number | null =>
@@ -156,13 +159,4 @@ function trialOf(
     ...{ pingsPerS, asking, behind },
     isSustained: behind <= pingsPerS * BEHIND_S_MAX && asking.unasked === 0,
   };
-}
-
-/** An open loop that does not keep its own rate measures something else. */
-function assertSent({ pingsPerS, loadLateMs }: OffersTrial, flood: PingFlood): void {
-  if (pingsPerS >= flood.pingsPerS * SENT_SHARE_MIN) return;
-  const [sent, planned] = [pingsPerS, flood.pingsPerS].map((rate) => rate.toFixed(0));
-  throw new Error(
-    `the load sent ${sent} pings a second of ${planned}, and was ${loadLateMs.toFixed(0)} ms late`,
-  );
 }

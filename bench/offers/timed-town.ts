@@ -2,6 +2,7 @@ import type { Place } from '../../src/domain/place.ts';
 import { destination } from '../../src/domain/place.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { createPrng, type Prng } from '../../src/lib/prng.ts';
+import { inParallel } from '../load/in-parallel.ts';
 import type { Crew, TimedDriver, TimedRider } from './crew.ts';
 import type { AskingFigures, AskingPlan, OffersPlan } from './offers-messages.ts';
 
@@ -33,8 +34,8 @@ export class TimedTown {
 
   async connect(): Promise<void> {
     const { drivers, riders } = this.plan;
-    await inParallel(drivers, async (n) => void this.drivers.push(await this.openDriver(n)));
-    await inParallel(riders, async (n) => void this.idle.push(await this.openRider(n)));
+    await inParallel(drivers, CONNECTING_MAX, async (n) => void this.drivers.push(await this.openDriver(n)));
+    await inParallel(riders, CONNECTING_MAX, async (n) => void this.idle.push(await this.openRider(n)));
   }
 
   /** Every driver says where it is, then riders ask. Resolves when every request has been answered and every ride has ended, or is overdue. */
@@ -129,11 +130,3 @@ const emptyFigures = () => ({
   refused: {} as Record<string, number>,
   ...{ asked: 0, offered: 0, unasked: 0 },
 });
-
-async function inParallel(count: number, work: (n: number) => Promise<void>): Promise<void> {
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    while (next < count) await work(next++);
-  };
-  await Promise.all(Array.from({ length: CONNECTING_MAX }, worker));
-}

@@ -14,12 +14,12 @@ export function peerLoadSpeech(name: PeerName): LoadSpeech {
   const speech = SPEECHES[name];
   return {
     fixesToJoin: () => 1,
-    async join({ port, n, shape, prng, localAddress }) {
+    async join({ port, n, shape, prng }) {
       const { south, north, west, east } = DEFAULT_MARKET.bounds;
       const own = prng();
       const home = { lat: south + own.float() * (north - south), lng: west + own.float() * (east - west) };
       const bearing = own.float() * 360;
-      const socket = await openPeerSocket(speech, { port, role: 'driver', id: `driver-${n}`, localAddress });
+      const socket = await openPeerSocket(speech, { port, role: 'driver', id: `driver-${n}` });
       const fixes = shape.framesPerWrite * shape.fixesPerFrame;
       const frameAt = (nowMs: number): Buffer => {
         const wayM = ((nowMs / 1_000) * SPEED_MPS) % (2 * STREET_M);

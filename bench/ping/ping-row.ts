@@ -5,6 +5,7 @@ import {
   ONE_A_READ,
   ONE_A_SECOND,
   PING_CASES,
+  QUICK_PING_CASES,
   type PingCase,
   SIXTEEN_A_READ,
   TEN_A_FRAME,
@@ -35,8 +36,11 @@ async function measure(run: RowRun): Promise<void> {
   const targets = new PingTargets(run);
   try {
     await targets.startEngine();
-    for (const peer of PEERS) await targets.startPeer(peer);
-    const cases = PING_CASES.filter(({ isQuick }) => isQuick || !run.isQuick);
+    for (const peer of PEERS) {
+      if (peer === 'ws' && run.isQuick) run.skip(peer, 'not part of a quick run');
+      else await targets.startPeer(peer);
+    }
+    const cases = run.isQuick ? QUICK_PING_CASES : PING_CASES;
     for (let repeat = 1; repeat <= run.repeats; repeat++)
       for (const pingCase of cases) await measureCase(run, targets.all, pingCase, repeat);
   } finally {
@@ -54,16 +58,19 @@ async function measureCase(
   const taking = all.filter(({ subject }) => takesPart(subject, pingCase));
   for (let turn = 0; turn < taking.length; turn++) {
     const target = taking[(turn + repeat) % taking.length]!;
-    const times = run.isQuick ? { warmUpMs: 1_500, measureMs: 1_500 } : { warmUpMs: 3_000, measureMs: 4_000 };
+    const times = run.isQuick ? { warmUpMs: 1_000, measureMs: 1_000 } : { warmUpMs: 3_000, measureMs: 4_000 };
     const usage = await runPingTrial(
       target,
       { sockets, shape, writesPerS, seed: run.seed, ...times },
       run.clock,
     );
-    for (const sample of samplesOf(usage)) run.record({ ...sample, subject: target.subject, on, repeat });
-    run.say(
-      `${on}: ${target.subject} ${(usage.serverUsPerPing + usage.redisUsPerPing).toFixed(2)} µs a ping`,
-    );
+    const { subject } = target;
+    if (usage.shortfall !== null) {
+      run.skip(`${subject}, ${on}`, usage.shortfall);
+      continue;
+    }
+    for (const sample of samplesOf(usage)) run.record({ ...sample, subject, on, repeat });
+    run.say(`${on}: ${subject} ${(usage.serverUsPerPing + usage.redisUsPerPing).toFixed(2)} µs a ping`);
   }
 }
 

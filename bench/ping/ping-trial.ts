@@ -3,6 +3,7 @@ import type { Clock } from '../../src/lib/clock.ts';
 import { until } from '../../src/private-processes.ts';
 import { LoadChild } from '../load/load-child.ts';
 import type { LoadPlan } from '../load/load-messages.ts';
+import { shortfallOf } from '../load/open-loop.ts';
 import { cpuUsOf } from '../suite/process-usage.ts';
 
 /** A server that counts the fixes it has taken. */
@@ -36,7 +37,8 @@ export interface PingUsage {
   /** Share of a CPU. */
   readonly serverCores: number;
   readonly loadCores: number;
-  readonly lateMsMax: number;
+  /** Why this is not what was to be measured; null when it is, always in a closed loop. */
+  readonly shortfall: string | null;
 }
 
 const COUNTED_MS_MAX = 30_000;
@@ -48,6 +50,7 @@ interface Reading {
   readonly redisUs: number;
   readonly redisCommands: number;
   readonly loadUs: number;
+  readonly sent: number;
 }
 
 /** Connects, warms up, measures; rejects unless every fix that was sent has been counted in the end. */
@@ -65,9 +68,9 @@ export async function runPingTrial(target: PingTarget, load: PingLoad, clock: Cl
     const from = await read({ ...target, counted }, child);
     await pause(measureMs);
     const to = await read({ ...target, counted }, child);
-    const { sent, sentBefore, lateMsMax } = await child.figures('halt');
+    const { sent, sentBefore } = await child.figures('halt');
     await allCounted({ ...target, counted }, countedBefore + sentBefore + sent, clock);
-    return usedBetween(from, to, lateMsMax);
+    return { ...usedBetween(from, to), shortfall: shortfallBetween(from, to, load) };
   } finally {
     await child.stop();
   }
@@ -78,16 +81,17 @@ async function read(target: PingTarget, child: LoadChild): Promise<Reading> {
   const fixes = await target.counted();
   const { redis } = target;
   const info = redis === null ? '' : await redis.client.info('stats');
+  const loadFigures = await child.figures('report');
   return {
     fixes,
     ...{ atMs: performance.now(), serverUs: await cpuUsOf(target.pid) },
     redisUs: redis === null ? 0 : await cpuUsOf(redis.pid),
     redisCommands: Number(/total_commands_processed:(\d+)/.exec(info)?.[1] ?? 0),
-    loadUs: (await child.figures('report')).cpuUs,
+    ...{ loadUs: loadFigures.cpuUs, sent: loadFigures.sent },
   };
 }
 
-function usedBetween(from: Reading, to: Reading, lateMsMax: number): PingUsage {
+function usedBetween(from: Reading, to: Reading): Omit<PingUsage, 'shortfall'> {
   const fixes = to.fixes - from.fixes;
   const wallUs = (to.atMs - from.atMs) * 1_000;
   return {
@@ -98,8 +102,13 @@ function usedBetween(from: Reading, to: Reading, lateMsMax: number): PingUsage {
     redisCommandsPerPing: (to.redisCommands - from.redisCommands) / fixes,
     serverCores: (to.serverUs - from.serverUs) / wallUs,
     loadCores: (to.loadUs - from.loadUs) / wallUs,
-    lateMsMax,
   };
+}
+
+function shortfallBetween(from: Reading, to: Reading, { writesPerS, shape }: PingLoad): string | null {
+  if (writesPerS === null) return null;
+  const sentPerS = ((to.sent - from.sent) * 1_000) / (to.atMs - from.atMs);
+  return shortfallOf(sentPerS, writesPerS * shape.framesPerWrite * shape.fixesPerFrame);
 }
 
 /** No message is lost without a word. */

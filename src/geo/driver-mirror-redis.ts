@@ -14,7 +14,7 @@ import {
 } from './driver-mirror.ts';
 import { packRecord, unpackRecord } from './driver-record.ts';
 import { PlanBacklog } from './plan-backlog.ts';
-import { ToldPlaces } from './told-places.ts';
+import { MIRROR_LAG, ToldPlaces } from './told-places.ts';
 
 /** Waits after the first, second … write in a row that failed; the last one from then on. */
 const RETRY_MS = [500, 1_000, 2_000, 5_000];
@@ -44,7 +44,7 @@ export interface RedisDriverMirrorOptions {
 }
 
 /**
- * Drivers who have moved less than 20 m are written every 4 s (told-places.ts). A pipeline for 500 drivers of a zone: `ZREM` and
+ * Drivers who have moved less than 50 m are written every 5 s (told-places.ts). A pipeline for 500 drivers of a zone: `ZREM` and
  * `HDEL` for who left, `GEOADD` and `HSET` for who is there, `PEXPIRE` now and then. A zone's keys share a hash tag, so a Redis
  * Cluster takes it whole; alone, 10 zones of 1,000 drivers cost as much as in one pipeline for all (18 and 19 ms of CPU). A
  * flush is written in turns of the loop: 5,000 drivers in one held it for 10 to 70 ms.
@@ -72,7 +72,7 @@ class RedisDriverMirror implements DriverMirror {
     const planner = new MirrorPlanner({ index, flushDriversMax, removalsMax, refreshMs });
     const zonePlanned = (slot: number): number => planner.zonePlanned(slot);
     this.planner = planner;
-    this.told = new ToldPlaces(index);
+    this.told = new ToldPlaces(index, MIRROR_LAG);
     this.backlog = new PlanBacklog({ zonePlanned, flushDriversMax, removalsMax });
   }
 

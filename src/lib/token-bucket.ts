@@ -1,3 +1,6 @@
+/** Keys passed over before one is forgotten all the same. */
+const CHANCES = 16;
+
 /** What one bucket holds: `perS` come in each second, `burstMax` fit in. */
 export interface BucketRate {
   readonly perS: number;
@@ -36,12 +39,17 @@ export class TokenBucket {
   }
 }
 
+class KeyedBucket extends TokenBucket {
+  isUsed = false;
+}
+
 /**
- * A bucket per key (account, address). At `keysMax` the key used longest ago is forgotten: whoever can make that many
- * keys gains a fresh burst now and then, and memory stays bounded (R10).
+ * A bucket per key (account, address). At `keysMax` a key that was not used since its last turn is forgotten (second chance: as good as the one
+ * used longest ago, and a use costs one look-up): whoever can make that many keys gains a fresh burst now and then, and memory stays bounded (R10).
  */
 export class KeyedBuckets {
-  private readonly buckets = new Map<string, TokenBucket>();
+  /** In the order in which their turn to be forgotten comes. */
+  private readonly buckets = new Map<string, KeyedBucket>();
   private readonly rate: BucketRate;
   private readonly keysMax: number;
 
@@ -62,17 +70,22 @@ export class KeyedBuckets {
   private bucketOf(key: string): TokenBucket {
     const known = this.buckets.get(key);
     if (known !== undefined) {
-      // To the end of the map's order: what is at its front was used longest ago.
-      this.buckets.delete(key);
-      this.buckets.set(key, known);
+      known.isUsed = true;
       return known;
     }
-    if (this.buckets.size >= this.keysMax) {
-      const oldest = this.buckets.keys().next();
-      if (!oldest.done) this.buckets.delete(oldest.value);
-    }
-    const bucket = new TokenBucket();
+    if (this.buckets.size >= this.keysMax) this.forgetOne();
+    const bucket = new KeyedBucket();
     this.buckets.set(key, bucket);
     return bucket;
+  }
+
+  private forgetOne(): void {
+    let chances = CHANCES;
+    for (const [key, bucket] of this.buckets) {
+      this.buckets.delete(key);
+      if (!bucket.isUsed || chances-- === 0) return;
+      bucket.isUsed = false;
+      this.buckets.set(key, bucket);
+    }
   }
 }

@@ -56,7 +56,7 @@ describe('a token bucket', () => {
 });
 
 describe('buckets by key', () => {
-  it('forget the key used longest ago, and remember none that was only looked at (R10)', () => {
+  it('forget a key that was not used since its last turn, and remember none that was only looked at (R10)', () => {
     const buckets = new KeyedBuckets({ perS: 0.001, burstMax: 1 }, 2);
     expect(['a', 'b', 'a'].map((key) => buckets.take(key, START_MS))).toEqual([true, true, false]);
     expect(buckets.isEmpty('c', START_MS)).toBe(false);
@@ -65,5 +65,16 @@ describe('buckets by key', () => {
     // `b` has gone for `c`; `a` was used later.
     expect(buckets.isEmpty('b', START_MS)).toBe(false);
     expect(buckets.isEmpty('a', START_MS)).toBe(true);
+  });
+
+  it('never hold more than keysMax, all of them in use or not (R10)', () => {
+    const keysMax = 40;
+    const buckets = new KeyedBuckets({ perS: 0.001, burstMax: 1 }, keysMax);
+    const keys = Array.from({ length: 3 * keysMax }, (_, n) => `k${n}`);
+    for (const key of keys) {
+      buckets.take(key, START_MS);
+      buckets.take(key, START_MS);
+    }
+    expect(keys.filter((key) => buckets.isEmpty(key, START_MS))).toHaveLength(keysMax);
   });
 });

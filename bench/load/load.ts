@@ -13,6 +13,9 @@ const GROUPS = 8;
 const ASKED_MAX = 16;
 const WRITES_PER_QUESTION = 64;
 
+/** By then the kernel has acknowledged every first fix by its timer, and takes the sockets for streams from then on (speech.ts). */
+const ACKNOWLEDGED_MS = 250;
+
 /** Drivers with a socket each, and what makes them send. */
 export class Load {
   private readonly plan: LoadPlan;
@@ -40,6 +43,7 @@ export class Load {
       const prng = (): Prng => createPrng(BigInt(this.plan.seed) * 1_000_003n + BigInt(n));
       this.drivers.push(await this.speech.join({ port, n, shape, prng }));
     });
+    await new Promise((resolve) => void this.clock.after(ACKNOWLEDGED_MS, resolve));
   }
 
   get figures(): LoadFigures {

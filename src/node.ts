@@ -126,7 +126,7 @@ class Node {
     this.replica = this.createReplica();
     const { engine, cluster } = this.replica;
     this.mirror = createRedisDriverMirror({
-      ...{ redis: commands, keys: this.keys, index: engine.index, wallClock },
+      ...{ redis: commands, keys: this.keys, index: engine.index, wallClock, everyMs: config.geoMirrorMs },
       onError: (error) => log.warn({ err: error }, 'positions could not be written to Redis'),
       onPlan: (plan, nowMs) => cluster.flushed(plan, nowMs),
     });

@@ -37,6 +37,7 @@ interface SocketData {
 }
 
 const GEO_FLUSH_MS = 1_000;
+const GEO_MIRROR_MS = 5_000;
 const COARSE_MS = 250;
 /** A socket stands for very many drivers: its rate is looked at and never too high. */
 const RATE: BucketRate = { perS: 1e6, burstMax: 1e6 };
@@ -78,6 +79,7 @@ async function openMirror(index: DriverIndex): Promise<DriverMirror> {
     keys,
     index,
     wallClock: clock,
+    everyMs: GEO_MIRROR_MS,
     onError: (error) => console.error(error),
   });
 }

@@ -43,7 +43,7 @@ export class Load {
       const prng = (): Prng => createPrng(BigInt(this.plan.seed) * 1_000_003n + BigInt(n));
       this.drivers.push(await this.speech.join({ port, n, shape, prng }));
     });
-    await new Promise((resolve) => void this.clock.after(ACKNOWLEDGED_MS, resolve));
+    await new Promise<void>((resolve) => void this.clock.after(ACKNOWLEDGED_MS, resolve));
   }
 
   get figures(): LoadFigures {

@@ -72,7 +72,7 @@ async function measureCase(
 
 /**
  * An open loop runs longer: so few pings take longer to have the code compiled, and the mirror writes drivers who came at the same time at the same time again, 5 s
- * later (told-places.ts), which is to be in what is measured as often as it happens.
+ * later (driver-mirror-redis.ts), which is to be in what is measured as often as it happens.
  */
 function timesOf({ writesPerS }: PingCase, isQuick: boolean): { warmUpMs: number; measureMs: number } {
   if (writesPerS === null)

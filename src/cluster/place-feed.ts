@@ -3,7 +3,7 @@ import type { Zone } from '../domain/cell.ts';
 import type { ReplicaId } from '../domain/ids.ts';
 import type { DriverIndex } from '../geo/driver-index.ts';
 import type { FlushPlan } from '../geo/driver-mirror.ts';
-import { ToldPlaces, WATCHERS_LAG } from '../geo/told-places.ts';
+import { ToldPlaces } from '../geo/told-places.ts';
 import { encodePlaces } from '../geo/place-frame.ts';
 import type { RemoteDrivers } from '../geo/remote-drivers.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
@@ -61,7 +61,7 @@ export class PlaceFeed {
 
   constructor(options: PlaceFeedOptions) {
     this.options = options;
-    this.told = new ToldPlaces(options.index, WATCHERS_LAG);
+    this.told = new ToldPlaces(options.index);
   }
 
   /** Begins to hear; rejects when the store is out of reach. */

@@ -14,10 +14,11 @@ import {
 } from './driver-mirror.ts';
 import { packRecord, unpackRecord } from './driver-record.ts';
 import { PlanBacklog } from './plan-backlog.ts';
-import { MIRROR_LAG, ToldPlaces } from './told-places.ts';
 
 /** Waits after the first, second … write in a row that failed; the last one from then on. */
 const RETRY_MS = [500, 1_000, 2_000, 5_000];
+/** Drivers in a flush, and in a write, by default. */
+const FLUSH_DRIVERS_MAX = 50_000;
 /** One command holds Redis for at most a millisecond or so. */
 const COMMAND_DRIVERS_MAX = 500;
 /** Written in one turn of the loop, 1 to 2 ms of it: everybody else's pings come in between. */
@@ -38,13 +39,18 @@ export interface RedisDriverMirrorOptions {
    * are made of it. May be empty; must not throw nor keep it.
    */
   onPlan?(plan: FlushPlan, nowMs: number): void;
+  /**
+   * Written so often, ms of the flushes' clock: five flushes' news of a zone cost little more than one's, for it is commands that cost. Whoever takes a zone over reads places so old, and hears
+   * the next pings. Sooner when more than a write's worth of drivers waits. 0, every flush, by default.
+   */
+  readonly everyMs?: number;
   readonly refreshMs?: number;
   readonly flushDriversMax?: number;
   readonly removalsMax?: number;
 }
 
 /**
- * Drivers who have moved less than 50 m are written every 5 s (told-places.ts). A pipeline for 500 drivers of a zone: `ZREM` and
+ * A pipeline for 500 drivers of a zone: `ZREM` and
  * `HDEL` for who left, `GEOADD` and `HSET` for who is there, `PEXPIRE` now and then. A zone's keys share a hash tag, so a Redis
  * Cluster takes it whole; alone, 10 zones of 1,000 drivers cost as much as in one pipeline for all (18 and 19 ms of CPU). A
  * flush is written in turns of the loop: 5,000 drivers in one held it for 10 to 70 ms.
@@ -58,31 +64,31 @@ class RedisDriverMirror implements DriverMirror {
   private readonly options: RedisDriverMirrorOptions;
   private readonly planner: MirrorPlanner;
   private readonly backlog: PlanBacklog;
-  private readonly told: ToldPlaces;
   private readonly expiries: ZoneExpiries = new ZoneExpiries();
   private running: Promise<void> | null = null;
   private failures = 0;
   private retryMs = -Infinity;
+  private wroteMs = -Infinity;
 
   constructor(options: RedisDriverMirrorOptions) {
     this.options = options;
-    const flushDriversMax = options.flushDriversMax ?? 50_000;
+    const flushDriversMax = options.flushDriversMax ?? FLUSH_DRIVERS_MAX;
     const removalsMax = options.removalsMax ?? 100_000;
     const { index, refreshMs = 10_000 } = options;
     const planner = new MirrorPlanner({ index, flushDriversMax, removalsMax, refreshMs });
     const zonePlanned = (slot: number): number => planner.zonePlanned(slot);
     this.planner = planner;
-    this.told = new ToldPlaces(index, MIRROR_LAG);
     this.backlog = new PlanBacklog({ zonePlanned, flushDriversMax, removalsMax });
   }
 
   flush(nowMs: number): Promise<void> {
     const plan = this.planner.plan(nowMs);
     this.options.onPlan?.(plan, nowMs);
-    this.backlog.keep(this.newsOf(plan, nowMs));
+    this.backlog.keep(plan);
     this.counts.droppedRemovals = this.planner.droppedRemovals + this.backlog.droppedRemovals;
     if (this.running !== null) return this.running;
-    if (nowMs < this.retryMs) return Promise.resolve();
+    if (nowMs < this.retryMs || !this.isDue(nowMs)) return Promise.resolve();
+    this.wroteMs = nowMs;
     this.running = this.write(nowMs).finally(() => (this.running = null));
     return this.running;
   }
@@ -96,14 +102,10 @@ class RedisDriverMirror implements DriverMirror {
     });
   }
 
-  /** Without the drivers whom the store has near enough. */
-  private newsOf(plan: FlushPlan, nowMs: number): FlushPlan {
-    const news = new Map<Zone, ZonePlan>();
-    for (const { zone, removals, slots } of plan.values()) {
-      const told = this.told.take(zone, slots, nowMs, false);
-      if (told.length + removals.length > 0) news.set(zone, { zone, removals, slots: told });
-    }
-    return news;
+  private isDue(nowMs: number): boolean {
+    const { everyMs = 0, flushDriversMax = FLUSH_DRIVERS_MAX } = this.options;
+    // Also true for a clock that was set back.
+    return !(Math.abs(nowMs - this.wroteMs) < everyMs) || this.backlog.count >= flushDriversMax;
   }
 
   private async write(nowMs: number): Promise<void> {

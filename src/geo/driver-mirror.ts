@@ -10,7 +10,7 @@ export interface MirroredDriver extends DriverRecord {
 
 /**
  * The index's copy outside this process, for operators' tools; other replicas are told by frames (src/cluster/place-feed.ts). It
- * lags by at most one flush and 20 m or 4 s, may be emptied at any time and comes back with the next pings (R12). Implementation:
+ * lags by at most a few seconds, may be emptied at any time and comes back with the next pings (R12). Implementation:
  * driver-mirror-redis.ts.
  */
 export interface DriverMirror {

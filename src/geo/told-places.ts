@@ -1,29 +1,20 @@
 import type { DriverIndex } from './driver-index.ts';
 
-/** How far behind the truth a picture of the drivers may be: one who has moved less than `movedM` is told of again only after `againMs`. */
-export interface Lag {
-  readonly movedM: number;
-  readonly againMs: number;
-}
-
-/** For other replicas, which plan with it: as far as a phone's fix is off in a street of houses. */
-export const WATCHERS_LAG: Lag = { movedM: 20, againMs: 4_000 };
-/** For the mirror in Redis, read only by who takes a zone over, before the next pings come. */
-export const MIRROR_LAG: Lag = { movedM: 50, againMs: 5_000 };
+/** A driver who has moved less is told of again only after `TOLD_AGAIN_MS`. As far as a phone's fix is off in a street of houses. */
+const MOVED_M = 20;
+const TOLD_AGAIN_MS = 4_000;
 /** After a change of status every flush tells of the driver: watchers believe it only when theirs has settled. */
 const STATUS_FRESH_MS = 3_000;
 const METRES_PER_DEGREE = 111_195;
 
 /**
- * What others (watchers, the mirror) were last told of the drivers who are here, so that a row goes out only when it tells something. Their
+ * What watchers were last told of the drivers who are here, so that a row goes out only when it tells something. Their
  * picture of a driver lags by a little more than a flush: the watchers' 20 m are, of an ETA of minutes, 2.5 s at a city's 8 m/s, less than the fix
  * itself may be off by, and offers are made by the owner with the driver's own replica as the last word. For that, at 8 m/s and a flush a
- * second two of three rows (for the mirror four of five) are not made, sent, and read. A row that was lost is made up for as fast.
- * Whoever tells has one of its own (40 bytes a driver): watchers are told of watched zones only and whole zones when they ask, the mirror of all.
+ * second two of three rows are not made, sent, and read by each watcher. A row that was lost is made up for as fast.
  */
 export class ToldPlaces {
   private readonly index: DriverIndex;
-  private readonly lag: Lag;
   private lat = new Float64Array(0);
   private lng = new Float64Array(0);
   private zone = new Float64Array(0);
@@ -31,9 +22,8 @@ export class ToldPlaces {
   /** -Infinity: nobody was told, or another replica has told of the driver since. */
   private toldMs = new Float64Array(0);
 
-  constructor(index: DriverIndex, lag: Lag) {
+  constructor(index: DriverIndex) {
     this.index = index;
-    this.lag = lag;
     index.onHost((slot) => {
       if (slot < this.toldMs.length) this.toldMs[slot] = -Infinity;
     });
@@ -50,14 +40,14 @@ export class ToldPlaces {
   private isNews(slot: number, zone: number, nowMs: number): boolean {
     const { columns } = this.index;
     // Also true for a clock that was set back.
-    if (!(Math.abs(nowMs - this.toldMs[slot]!) < this.lag.againMs)) return true;
+    if (!(Math.abs(nowMs - this.toldMs[slot]!) < TOLD_AGAIN_MS)) return true;
     if (this.zone[slot] !== zone || this.generation[slot] !== columns.generation[slot]) return true;
     if (nowMs - columns.statusMs[slot]! < STATUS_FRESH_MS) return true;
     const lat = columns.lat[slot]!;
     const northM = (lat - this.lat[slot]!) * METRES_PER_DEGREE;
     const eastM =
       (columns.lng[slot]! - this.lng[slot]!) * METRES_PER_DEGREE * Math.cos((lat * Math.PI) / 180);
-    return northM * northM + eastM * eastM >= this.lag.movedM ** 2;
+    return northM * northM + eastM * eastM >= MOVED_M * MOVED_M;
   }
 
   private note(slot: number, zone: number, nowMs: number): void {

@@ -23,6 +23,8 @@ const FLUSH_DRIVERS_MAX = 50_000;
 const COMMAND_DRIVERS_MAX = 500;
 /** Written in one turn of the loop, 1 to 2 ms of it: everybody else's pings come in between. */
 const TURN_DRIVERS_MAX = 250;
+/** Between two turns, as a part of `everyMs`: the largest write is spread over half of it, so that offers are not held up by one after the other. */
+const TURN_GAP_PART = TURN_DRIVERS_MAX / FLUSH_DRIVERS_MAX / 2;
 /** Redis keeps no geo members nearer the poles (Web Mercator's limit); the record has the true place. */
 const GEO_LAT_MAX = 85.05112878;
 
@@ -136,7 +138,8 @@ class RedisDriverMirror implements DriverMirror {
   }
 
   private nextTurn(): Promise<void> {
-    return new Promise((resolve) => void this.options.wallClock.after(0, resolve));
+    const { wallClock, everyMs = 0 } = this.options;
+    return new Promise((resolve) => void wallClock.after(everyMs * TURN_GAP_PART, resolve));
   }
 
   private async writePiece(piece: PlanPiece, isExpiring: boolean, nowMs: number): Promise<void> {

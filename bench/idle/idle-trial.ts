@@ -30,7 +30,7 @@ export interface IdleFigures {
 /** Freed pages are given back to the system a moment after they are freed. */
 const SETTLE_MS = 400;
 const READS = 3;
-const READ_MS = 100;
+const READ_MS = 50;
 const STORED_MS_MAX = 30_000;
 
 /** Rejects when a socket or a fix was lost. */

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { Child } from '../../src/child.ts';
 import type { Clock } from '../../src/lib/clock.ts';
+import { pin } from '../suite/pinning.ts';
 
 /** What a filled index told of itself. */
 export interface IndexMemory {
@@ -21,6 +22,7 @@ export async function measureIndex(drivers: number, clock: Clock): Promise<Index
     ...{ name: 'the index', args: ['--expose-gc', SCRIPT, String(drivers)], env: process.env, clock },
   });
   try {
+    await pin(child.pid!, 'any');
     const memory = await child.firstLine((line) => JSON.parse(line) as IndexMemory);
     if (memory.drivers !== drivers || memory.placed !== drivers)
       throw new Error(

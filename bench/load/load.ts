@@ -6,7 +6,7 @@ import type { LoadFigures, LoadPlan } from './load-messages.ts';
 import { OpenLoop } from './open-loop.ts';
 import type { LoadedDriver, Speech } from './speech.ts';
 
-const CONNECTING_MAX = 32;
+const CONNECTING_MAX = 128;
 /** Sockets are flooded in so many groups, each with at most one write of each of its sockets unread. */
 const GROUPS = 8;
 /** Counters are asked so many times at once: each answer lets the next writes out. */

@@ -17,6 +17,7 @@ export interface NearbyServer {
 /** Answers after the first quarter of an hour are still of fresh drivers: nobody pings here. */
 const AGES = { STALE_MS: '3000000', OFFLINE_MS: '3600000' };
 const OTHERS: readonly PeerName[] = ['socketio', 'ws', 'django'];
+const OTHERS_QUICK: readonly PeerName[] = ['socketio'];
 
 /** All servers of the row, and the stores they look into; whoever starts them stops them. */
 export class NearbyServers {
@@ -53,7 +54,11 @@ export class NearbyServers {
       path: '/body',
       finds: false,
     });
-    for (const name of OTHERS) await this.startPeer(name);
+    for (const name of OTHERS) {
+      if (this.run.isQuick && !OTHERS_QUICK.includes(name))
+        this.run.skip(PEERS[name].subject, 'not part of a quick run');
+      else await this.startPeer(name);
+    }
   }
 
   /** From now on these drivers are there, and none else; each time the same ones and more. */

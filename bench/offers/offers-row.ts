@@ -34,7 +34,7 @@ const HIGHEST = FLOODS[2];
 /** Beyond what any of them can take in one process: some 60 µs a ping. */
 const PEER_FLOODS = FLOODS.slice(0, 2);
 const PEER_NAMES = ['socketio', 'ws', 'django'] as const;
-const PEER_NAMES_QUICK = ['socketio', 'django'] as const;
+const PEER_NAMES_QUICK = ['socketio'] as const;
 
 const METRIC = { p99: 'request to offer, p99', p50: 'request to offer, p50' } as const;
 

@@ -8,8 +8,8 @@ export interface PingCase {
   readonly shape: WriteShape;
   /** Null: closed loop. */
   readonly writesPerS: number | null;
-  /** Who takes part besides hexdispatch and the bare server. */
-  readonly peers: 'all' | 'javascript' | 'none';
+  /** Who takes part besides hexdispatch and the bare server; with `nobody` hexdispatch alone. */
+  readonly peers: 'all' | 'javascript' | 'none' | 'nobody';
 }
 
 const ONE: WriteShape = { framesPerWrite: 1, fixesPerFrame: 1 };
@@ -56,6 +56,6 @@ export const PING_CASES: readonly PingCase[] = [
 export const QUICK_PING_CASES: readonly PingCase[] = [
   ONE_A_READ,
   SIXTEEN_A_READ,
-  TEN_A_FRAME,
+  { ...TEN_A_FRAME, peers: 'nobody' },
   { ...ONE_A_SECOND, peers: 'none' },
 ];

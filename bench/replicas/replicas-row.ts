@@ -65,11 +65,11 @@ export const replicasRow: Row = {
 };
 
 async function measureSetUp(run: RowRun, { replicas, routing }: SetUp, repeat: number): Promise<void> {
-  const perServer = run.isQuick ? 1_200 : 2_500;
+  const perServer = run.isQuick ? 1_000 : 2_500;
   // Without clients there is nothing to route.
   const isIdleTold = !run.isQuick && routing === 'sticky';
   const durations = run.isQuick
-    ? { idleMs: 0, warmUpMs: 2_000, measureMs: 4_000 }
+    ? { idleMs: 0, warmUpMs: 1_500, measureMs: 2_000 }
     : { idleMs: isIdleTold ? 2_000 : 0, warmUpMs: 3_000, measureMs: 6_000 };
   const loads = replicas === 1 ? [1, MOST_REPLICAS] : [replicas];
   const fleets = (run.isQuick ? loads.slice(0, 1) : loads).map((times) => times * perServer);

@@ -38,7 +38,7 @@ const GROWTH: readonly City[] = [1_000, 10_000, 100_000, 1_000_000].map((drivers
   freeDrivers: Math.ceil(drivers / 3),
   drivers,
 }));
-const QUICK: readonly City[] = [BATCHES[0]!, BATCHES[3]!, GROWTH[2]!];
+const QUICK: readonly City[] = [BATCHES[0]!, BATCHES[3]!];
 
 const citiesOf = ({ isQuick }: RowRun): readonly City[] => (isQuick ? QUICK : [...BATCHES, ...GROWTH]);
 const roundsOf = ({ riders }: City, isQuick: boolean): number => {

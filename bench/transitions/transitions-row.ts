@@ -129,7 +129,7 @@ async function measurePgbench(
   connections: number,
 ): Promise<void> {
   if (!hasPgbench) return;
-  const seconds = run.isQuick ? 2 : 3;
+  const seconds = run.isQuick ? 1 : 3;
   const value = await server.withDatabase((url) => pgbenchUpdatesPerS(url, connections, seconds));
   run.record({ subject: PGBENCH, on: onOf(atOnce), metric: 'transitions', unit: '/s', value, repeat });
   run.say(`${PGBENCH}, ${connections} connections: ${Math.round(value)}/s`);

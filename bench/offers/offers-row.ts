@@ -15,8 +15,8 @@ const FULL: AskingRounds = {
   timed: { requestsPerS: 75, requests: 300 },
 };
 const QUICK: AskingRounds = {
-  warmUp: { requestsPerS: 100, requests: 100 },
-  timed: { requestsPerS: 75, requests: 150 },
+  warmUp: { requestsPerS: 100, requests: 200 },
+  timed: { requestsPerS: 75, requests: 225 },
 };
 /** A minute and a half each. */
 const REPEATS_MAX = 2;

@@ -77,7 +77,7 @@ async function measureCase(
 function timesOf({ writesPerS }: PingCase, isQuick: boolean): { warmUpMs: number; measureMs: number } {
   if (writesPerS === null)
     return isQuick ? { warmUpMs: 1_000, measureMs: 1_000 } : { warmUpMs: 3_000, measureMs: 4_000 };
-  return isQuick ? { warmUpMs: 2_500, measureMs: 5_000 } : { warmUpMs: 10_000, measureMs: 10_000 };
+  return isQuick ? { warmUpMs: 1_500, measureMs: 5_000 } : { warmUpMs: 10_000, measureMs: 10_000 };
 }
 
 function takesPart(subject: string, { peers }: PingCase): boolean {

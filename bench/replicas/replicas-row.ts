@@ -65,7 +65,7 @@ export const replicasRow: Row = {
 };
 
 async function measureSetUp(run: RowRun, { replicas, routing }: SetUp, repeat: number): Promise<void> {
-  const perServer = run.isQuick ? 1_000 : 2_500;
+  const perServer = run.isQuick ? 700 : 2_500;
   // Without clients there is nothing to route.
   const isIdleTold = !run.isQuick && routing === 'sticky';
   const durations = run.isQuick

@@ -42,13 +42,13 @@ export function readUpgrade(
   req: uWS.HttpRequest,
   trustForwardedFor: boolean,
 ): UpgradeRequest {
-  const forwarded = trustForwardedFor ? req.getHeader('x-forwarded-for') : null;
+  const forwarded = trustForwardedFor ? req.getHeader('x-forwarded-for') : '';
   return {
     key: req.getHeader('sec-websocket-key'),
     protocols: req.getHeader('sec-websocket-protocol'),
     token: bearerToken(req.getHeader('authorization')) ?? req.getQuery('token') ?? null,
     resume: resumePoint(req.getQuery('epoch'), req.getQuery('seq')),
-    address: clientAddress(res.getRemoteAddress(), forwarded),
+    address: clientAddress(() => res.getRemoteAddress(), forwarded),
   };
 }
 

@@ -76,7 +76,6 @@ interface Asked extends Pick<Call, 'tripId' | 'key' | 'query'> {
   readonly token: string | null;
 }
 
-const NOT_ASKED = new ArrayBuffer(0);
 const idempotencyKey = new RegExp(IDEMPOTENCY_KEY_PATTERN, 'u');
 
 /** REST on the gateway's port: routes from the contract's table, each the twin of a command. Fits the gateway's HttpSurface. */
@@ -166,8 +165,7 @@ export class RestServer {
   /** Reads all that is needed of the request, then decides: the request is gone once this returns. */
   private receive(exchange: Exchange, res: uWS.HttpResponse, req: uWS.HttpRequest, route: Route): void {
     const forwarded = this.options.trustForwardedFor === true ? req.getHeader('x-forwarded-for') : '';
-    // The socket's own is asked for only where it counts: a system call, and a buffer made.
-    const address = clientAddress(forwarded === '' ? res.getRemoteAddress() : NOT_ASKED, forwarded);
+    const address = clientAddress(() => res.getRemoteAddress(), forwarded);
     const refusal = this.refusalOf(address);
     if (refusal !== null) return exchange.problem(problemOf(refusal));
     const key = route.isIdempotent ? req.getHeader('idempotency-key') : '';

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 /** One setting: its name in the environment and as a flag, what it is for, and how its text is read. */
 interface Setting<T> {
   readonly env: string;
@@ -6,6 +8,8 @@ interface Setting<T> {
   /** Undefined: the text is wrong; `expects` says what would be right. */
   readonly read: (text: string) => T | undefined;
   readonly expects: string;
+  /** Of a weight that others must not read: also taken from the file that the name with _FILE behind it holds. */
+  readonly isSecret?: true;
 }
 
 const whole = (env: string, fallback: number, min: number, max: number, help: string): Setting<number> => ({
@@ -30,6 +34,11 @@ const text = <F extends string | null>(env: string, fallback: F, help: string): 
   fallback,
   expects: 'a text',
   read: (value) => (value === '' ? undefined : value),
+});
+
+const secret = (env: string, help: string): Setting<string | null> & { readonly isSecret: true } => ({
+  ...text(env, null, help),
+  isSecret: true,
 });
 
 const socketUrl = (env: string, help: string): Setting<string | null> => ({
@@ -74,14 +83,12 @@ const SETTINGS = {
     'ADVERTISE_URL',
     'where clients reach this replica itself, {port} for its own; without it nowhere, but on 127.0.0.1 by its port',
   ),
-  databaseUrl: text(
+  databaseUrl: secret(
     'DATABASE_URL',
-    null,
     'PostgreSQL; without it a private one is started, data kept under .data/',
   ),
-  databaseReadUrl: text(
+  databaseReadUrl: secret(
     'DATABASE_READ_URL',
-    null,
     'a read replica, for reads that may lag; without it the primary',
   ),
   databaseCaFile: text(
@@ -89,9 +96,8 @@ const SETTINGS = {
     null,
     'PEM file that sslmode=verify-full trusts; without it the system’s',
   ),
-  redisUrl: text(
+  redisUrl: secret(
     'REDIS_URL',
-    null,
     'Redis: redis://, rediss://, redis+sentinel:// or redis+cluster://; without it a private one is started',
   ),
   redisCaFile: text(
@@ -101,16 +107,12 @@ const SETTINGS = {
   ),
   redisPrefix: text('REDIS_PREFIX', 'hd', 'begins every Redis key'),
   databasePoolMax: whole('DATABASE_POOL_MAX', 10, 4, 200, 'PostgreSQL connections'),
-  authSecret: text(
+  authSecret: secret(
     'AUTH_SECRET',
-    null,
     'signs tokens, 32 bytes or more; without it one is made and kept under .data/',
   ),
-  metricsToken: text(
-    'METRICS_TOKEN',
-    null,
-    'who brings it may read /metrics from elsewhere than this machine',
-  ),
+  authSecretOld: secret('AUTH_SECRET_OLD', 'the AUTH_SECRET before: what it has signed stays good'),
+  metricsToken: secret('METRICS_TOKEN', 'who brings it may read /metrics from elsewhere than this machine'),
   marketFile: text('MARKET_FILE', null, 'JSON with the market served; without it San Francisco'),
   mode: oneOf(
     'MATCH_MODE',
@@ -186,7 +188,9 @@ export function readConfig(
     }
     const value = setting.read(given);
     if (value === undefined)
-      throw new ConfigError(`${setting.env} must be ${setting.expects}, and is "${given}".`);
+      throw new ConfigError(
+        `${setting.env} must be ${setting.expects}${setting.isSecret ? '' : `, and is "${given}"`}.`,
+      );
     config[name] = value;
   }
   const read = Object.freeze(config) as Config;
@@ -195,9 +199,71 @@ export function readConfig(
     throw new ConfigError('SHARED_PORT is PORT where there are several REPLICAS: leave it out.');
   if (read.replicas > 1 && read.advertiseUrl?.includes('{port}') === false)
     throw new ConfigError('ADVERTISE_URL must hold {port}: each of the REPLICAS has its own.');
-  if (read.authSecret !== null && Buffer.byteLength(read.authSecret) < 32)
-    throw new ConfigError('AUTH_SECRET must have 32 bytes or more: whoever guesses it is everybody.');
+  checkSecrets(read, env['NODE_ENV'] === 'production');
   return read;
+}
+
+/** Signs everybody's tokens; HMAC-SHA-256 wants no less (RFC 7518). */
+const AUTH_SECRET_BYTES_MIN = 32;
+/** By the letters' own frequencies: 32 random hexadecimal digits have some 110, a sentence of 32 letters as many; `aaaa…` has none. */
+const SECRET_BITS_MIN = 80;
+
+/** Throws a ConfigError, which never quotes a secret. */
+function checkSecrets(config: Config, isProduction: boolean): void {
+  const { authSecret, authSecretOld, metricsToken } = config;
+  for (const [env, value] of Object.entries({ AUTH_SECRET: authSecret, AUTH_SECRET_OLD: authSecretOld })) {
+    if (value !== null && Buffer.byteLength(value) < AUTH_SECRET_BYTES_MIN)
+      throw new ConfigError(
+        `${env} must have ${AUTH_SECRET_BYTES_MIN} bytes or more: whoever guesses it is everybody.`,
+      );
+  }
+  if (authSecretOld !== null && (authSecret === null || authSecret === authSecretOld))
+    throw new ConfigError('AUTH_SECRET_OLD is the secret before AUTH_SECRET: set both, to different ones.');
+  if (!isProduction) return;
+  for (const [env, value] of Object.entries({ AUTH_SECRET: authSecret, METRICS_TOKEN: metricsToken })) {
+    if (value !== null && entropyBits(value) < SECRET_BITS_MIN)
+      throw new ConfigError(`${env} is too easy to guess for production: take \`openssl rand -base64 48\`.`);
+  }
+}
+
+/** Shannon's measure over the characters of a text: an upper bound on what a guesser who knows their frequencies has to try. */
+function entropyBits(value: string): number {
+  const counts = new Map<string, number>();
+  for (const char of value) counts.set(char, (counts.get(char) ?? 0) + 1);
+  let bits = 0;
+  for (const count of counts.values()) bits += count * Math.log2(value.length / count);
+  return bits;
+}
+
+/** The environment with each secret that stands in a file (`AUTH_SECRET_FILE=/run/secrets/auth`) under its own name, and without those of the files. */
+export function withSecretsFromFiles(
+  env: Readonly<Record<string, string | undefined>>,
+): Record<string, string | undefined> {
+  const read = { ...env };
+  for (const setting of Object.values(SETTINGS) as Setting<unknown>[]) {
+    const fileEnv = `${setting.env}_FILE`;
+    const file = env[fileEnv];
+    if (setting.isSecret !== true || file === undefined || file === '') continue;
+    if (env[setting.env] !== undefined && env[setting.env] !== '')
+      throw new ConfigError(`${setting.env} and ${fileEnv} are both set: leave one out.`);
+    read[setting.env] = contentOf(fileEnv, file);
+    delete read[fileEnv];
+  }
+  return read;
+}
+
+/** Without the line end that editors put behind it. */
+function contentOf(fileEnv: string, file: string): string {
+  let content: string;
+  try {
+    content = readFileSync(file, 'utf8').trim();
+  } catch (cause) {
+    throw new ConfigError(`${fileEnv} names ${file}, which cannot be read: ${(cause as Error).message}.`, {
+      cause,
+    });
+  }
+  if (content === '') throw new ConfigError(`${fileEnv} names ${file}, which is empty.`);
+  return content;
 }
 
 function readFlags(args: readonly string[]): Map<string, string> {

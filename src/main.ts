@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'n
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
-import { ConfigError, configHelp, readConfig, type Config } from './config.ts';
+import { ConfigError, configHelp, readConfig, type Config, withSecretsFromFiles } from './config.ts';
 import { issueToken, type Role } from './gateway/auth.ts';
 import { AssertionError } from './lib/assert.ts';
 import { createWallClock, type Clock } from './lib/clock.ts';
@@ -28,37 +28,44 @@ const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const DATA_DIR = path.join(ROOT, '.data');
 const DAY_S = 86_400;
 
-/** The program's commands; each answers the exit code. */
-const COMMANDS: Readonly<Record<string, { help: string; run: (args: string[]) => Promise<number> }>> = {
+/** With the secrets that stood in files. */
+type Env = Readonly<Record<string, string | undefined>>;
+interface Command {
+  readonly help: string;
+  /** Answers the exit code. */
+  run(args: string[], env: Env): Promise<number>;
+}
+
+const COMMANDS: Readonly<Record<string, Command>> = {
   server: { help: 'runs the engine', run: runServer },
   demo: { help: 'runs the engine and a city on it; --help', run: runCityDemo },
-  sim: { help: 'the seeded simulation: --seeds N; --help', run: runSim },
+  sim: { help: 'the seeded simulation: --seeds N; --help', run: (args) => runSim(args) },
   chaos: { help: 'real replicas under faults, and a checker: --for 2m; --help', run: runClusterChaos },
   migrate: { help: 'brings DATABASE_URL’s schema up to date', run: runMigrate },
   token: { help: 'prints a token: --role driver|rider|operator --id ACCOUNT [--days N]', run: printToken },
   contract: { help: 'writes proto/, or with --check says how it differs', run: runContract },
 };
 
-async function runServer(args: string[]): Promise<number> {
+async function runServer(args: string[], env: Env): Promise<number> {
   if (args.includes('--help')) {
     console.log(`Settings of the server, as a flag or in the environment:\n${configHelp()}`);
     return 0;
   }
-  const config = readConfig(process.env, args);
+  const config = readConfig(env, args);
   const log = pino({ level: config.logLevel, redact: ['token', 'authorization', 'pin'] });
   const markets = [marketOf(config)];
   const clock = clockOf(config);
-  const authSecret = authSecretOf(config);
+  const authSecrets = authSecretsOf(config);
   const stores = await starting(
     'the stores',
     openStores(urlsOf(config), { dataDir: DATA_DIR, keepAs: 'server' }),
   );
   try {
     const { databaseUrl, redisUrl } = stores;
-    const options = { config, markets, log, clock, authSecret, databaseUrl, redisUrl };
+    const options = { config, markets, log, clock, authSecrets, databaseUrl, redisUrl };
     const server =
       config.replicas > 1
-        ? await starting('the replicas', startReplicas(options, args))
+        ? await starting('the replicas', startReplicas(options, args, env))
         : await starting('the server', startNode(options));
     // For whoever started this process to read; the log says the same to people. Only numbers: `stop` is left out.
     console.log(JSON.stringify({ ready: true, ...server }));
@@ -71,15 +78,20 @@ async function runServer(args: string[]): Promise<number> {
 }
 
 /** The same server as several processes: the stores are opened and migrated here, once. */
-async function startReplicas(options: NodeOptions, args: readonly string[]): Promise<RunningReplicaSet> {
-  const { config, log, databaseUrl, redisUrl, authSecret } = options;
+async function startReplicas(
+  options: NodeOptions,
+  args: readonly string[],
+  env: Env,
+): Promise<RunningReplicaSet> {
+  const { config, log, databaseUrl, redisUrl, authSecrets } = options;
+  const [authSecret] = authSecrets;
   const { applied } = await withPatientPool({ databaseUrl, config, log }, migrate);
   if (applied.length > 0) log.info({ applied }, 'database migrated');
   return startReplicaSet({
     ...{ host: config.host, port: config.port, replicas: config.replicas, log },
     args: [fileURLToPath(import.meta.url), 'server', ...args],
     // Not as arguments: everybody on the machine may read those.
-    env: { ...process.env, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, AUTH_SECRET: authSecret },
+    env: { ...env, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, AUTH_SECRET: authSecret },
     clock: createWallClock(),
     prng: createPrng(BigInt(`0x${randomToken(8)}`)),
     onLine: (line, to) => process[to].write(`${line}\n`),
@@ -119,25 +131,25 @@ function clockOf(config: Config): Clock {
   return createWallClock(config.demoClock === null ? {} : (JSON.parse(config.demoClock) as DemoClock));
 }
 
-function runClusterChaos(args: string[]): Promise<number> {
+function runClusterChaos(args: string[], env: Env): Promise<number> {
   return runChaos(args, {
     clock: createWallClock(),
     print: (line) => console.log(line),
     // Nothing of the operator’s settings: what is crashed here must not be theirs.
-    env: { PATH: process.env['PATH'] },
+    env: { PATH: env['PATH'] },
     startStores: () => startPrivateStores({ dataDir: DATA_DIR }),
     token: randomToken,
     onInterrupt: untilInterrupted,
   });
 }
 
-function runCityDemo(args: string[]): Promise<number> {
+function runCityDemo(args: string[], env: Env): Promise<number> {
   return runDemo(args, {
     clock: createWallClock(),
     screen: { isTty: process.stdout.isTTY, write: (text) => process.stdout.write(text) },
-    env: process.env,
-    openStores: () => openStores(process.env, { dataDir: DATA_DIR }),
-    audit: auditDatabase,
+    env,
+    openStores: () => openStores(env, { dataDir: DATA_DIR }),
+    audit: (databaseUrl) => auditDatabase(databaseUrl, env),
     token: randomToken,
     onInterrupt: untilInterrupted,
   });
@@ -150,21 +162,21 @@ function untilInterrupted(stop: () => void): () => void {
   return () => signals.forEach((signal) => process.off(signal, stop));
 }
 
-async function auditDatabase(databaseUrl: string): Promise<AuditReport> {
-  const config = readConfig(process.env, []);
+async function auditDatabase(databaseUrl: string, env: Env): Promise<AuditReport> {
+  const config = readConfig(env, []);
   return withPatientPool({ databaseUrl, config, log: SILENT_LOG }, auditTrips);
 }
 
-/** The operator's, or one made for this checkout, readable by its user alone. */
-function authSecretOf(config: Pick<Config, 'authSecret'>): string {
-  if (config.authSecret !== null) return config.authSecret;
+/** The operator's, the newest first, or one made for this checkout, readable by its user alone. */
+function authSecretsOf({ authSecret, authSecretOld }: Config): string[] {
+  if (authSecret !== null) return authSecretOld === null ? [authSecret] : [authSecret, authSecretOld];
   const file = path.join(DATA_DIR, 'auth-secret');
   if (!existsSync(file)) {
     mkdirSync(DATA_DIR, { recursive: true });
     writeFileSync(file, randomToken(32), { mode: 0o600, flag: 'wx' });
   }
   chmodSync(file, 0o600);
-  return readFileSync(file, 'utf8').trim();
+  return [readFileSync(file, 'utf8').trim()];
 }
 
 /** SIGTERM, Ctrl-C, or the end of the process that started this one with a channel to it. */
@@ -182,8 +194,8 @@ function untilToldToStop(): Promise<void> {
   });
 }
 
-async function runMigrate(args: string[]): Promise<number> {
-  const config = readConfig(process.env, args);
+async function runMigrate(args: string[], env: Env): Promise<number> {
+  const config = readConfig(env, args);
   if (config.databaseUrl === null)
     throw new ConfigError('migrate needs DATABASE_URL; a private database is migrated by the server itself.');
   const log = pino({ level: config.logLevel }, pino.destination(2));
@@ -192,7 +204,7 @@ async function runMigrate(args: string[]): Promise<number> {
   return 0;
 }
 
-async function printToken(args: string[]): Promise<number> {
+async function printToken(args: string[], env: Env): Promise<number> {
   const values = new Map<string, string>();
   for (let i = 0; i < args.length; i += 2) values.set(args[i]!, args[i + 1] ?? '');
   const [role, subject] = [values.get('--role'), values.get('--id')];
@@ -201,7 +213,7 @@ async function printToken(args: string[]): Promise<number> {
     throw new ConfigError(
       'token needs --role driver|rider|operator and --id ACCOUNT; --days N for how long.',
     );
-  const secret = Buffer.from(authSecretOf(readConfig(process.env, [])), 'utf8');
+  const secret = Buffer.from(authSecretsOf(readConfig(env, []))[0]!, 'utf8');
   const wallNowMs = createWallClock().nowMs();
   console.log(await issueToken({ secret, role: role as Role, subject, ttlS: days * DAY_S, wallNowMs }));
   return 0;
@@ -229,7 +241,7 @@ async function main(): Promise<void> {
     return;
   }
   try {
-    process.exitCode = await command.run(args);
+    process.exitCode = await command.run(args, withSecretsFromFiles(process.env));
   } catch (error) {
     // What the person at the keyboard can mend is told in a sentence; all else is a bug and keeps its stack.
     if (!(error instanceof ConfigError || error instanceof MigrationError || error instanceof StartError))

@@ -39,7 +39,8 @@ export interface NodeOptions {
   readonly markets: readonly Market[];
   readonly databaseUrl: string;
   readonly redisUrl: string;
-  readonly authSecret: string;
+  /** The first signs; all are accepted. */
+  readonly authSecrets: readonly string[];
   /** The engine's clock; the machine's own unless this is a demo. */
   readonly clock: Clock;
   readonly log: Log;
@@ -140,7 +141,7 @@ class Node {
       ...{ desk: new FrontDesk(engine), load: this.load, wallClock },
       onLateError: (error) => log.error({ err: error }, 'a command broke after its time'),
     });
-    const secrets = [Buffer.from(options.authSecret, 'utf8')];
+    const secrets = options.authSecrets.map((secret) => Buffer.from(secret, 'utf8'));
     this.auth = createAuth({ secrets, wallNowMs: () => wallClock.nowMs() });
     this.rest = this.createRest();
     this.gateway = this.createGateway();

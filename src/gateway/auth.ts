@@ -1,4 +1,4 @@
-import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { Type } from 'typebox';
 import type { Principal } from '../dispatch/desk.ts';
@@ -16,7 +16,7 @@ export interface Identity {
 }
 
 export interface AuthOptions {
-  /** HS256 secrets of 32 bytes or more; the first signs, all are accepted, so that a secret can be changed in two steps. */
+  /** HS256 secrets of 32 bytes or more; the first signs, all are accepted, so that a secret can be changed without ending the tokens it has signed. */
   readonly secrets: readonly Uint8Array[];
   /** Wall time: tokens are issued by others, whose clock does not run faster in a demo. */
   readonly wallNowMs: () => number;
@@ -52,14 +52,28 @@ const ADDRESSES_MAX = 50_000;
 const WELCOME_MAX = 120_000;
 const ALGORITHM = 'HS256';
 
-const secretKey = (secret: Uint8Array): KeyObject => {
+/** A secret, and the name that tokens call it by (`kid`, RFC 7515). */
+interface SigningKey {
+  readonly id: string;
+  readonly key: KeyObject;
+}
+
+const signingKey = (secret: Uint8Array): SigningKey => {
   assert(secret.byteLength >= 32, 'a token secret has at least 32 bytes');
-  return createSecretKey(secret);
+  return { id: keyIdOf(secret), key: createSecretKey(secret) };
 };
+
+/**
+ * What tokens call a secret by: 64 bits of its hash, so that nobody has to think of names, and all replicas and whoever else signs come to the same one. The hash of
+ * 32 random bytes says nothing of them.
+ */
+export function keyIdOf(secret: Uint8Array): string {
+  return createHash('sha256').update('hexdispatch kid').update(secret).digest('base64url').slice(0, 11);
+}
 
 export function createAuth(options: AuthOptions): Auth {
   assert(options.secrets.length > 0, 'at least one token secret');
-  const keys = options.secrets.map(secretKey);
+  const keys = options.secrets.map(signingKey);
   const failures = new KeyedBuckets(options.failures ?? { perS: 1, burstMax: 30 }, ADDRESSES_MAX);
   const cache = new Map<string, Identity>();
   const cachedMax = options.tokensCachedMax ?? 20_000;
@@ -80,14 +94,14 @@ export function createAuth(options: AuthOptions): Auth {
       failures.take(address, nowMs);
       return rejected(isShut ? 'rate_limited' : 'unauthorized');
     }
-    if (isShut && !welcome.has(markOf(token, keys[0]!))) return rejected('rate_limited');
+    if (isShut && !welcome.has(markOf(token, keys[0]!.key))) return rejected('rate_limited');
     const identity = identityIn(token, keys, nowMs, toleranceMs);
     if (identity === null) {
       failures.take(address, nowMs);
       return rejected('unauthorized');
     }
     makeRoom(welcome, WELCOME_MAX);
-    welcome.add(markOf(token, keys[0]!));
+    welcome.add(markOf(token, keys[0]!.key));
     return accepted(identity);
   };
   return {
@@ -118,7 +132,11 @@ function markOf(token: string, key: KeyObject): number {
 }
 
 const checkHeader = compileCheck(
-  Type.Object({ alg: Type.Literal(ALGORITHM), crit: Type.Optional(Type.Never()) }),
+  Type.Object({
+    alg: Type.Literal(ALGORITHM),
+    kid: Type.Optional(Type.String()),
+    crit: Type.Optional(Type.Never()),
+  }),
 );
 const checkClaims = compileCheck(
   Type.Object({
@@ -130,24 +148,29 @@ const checkClaims = compileCheck(
 );
 const BASE64URL = /^[A-Za-z0-9_-]+$/;
 
-/** The identity in a token that one of `keys` has signed, or null. Nothing in it is read before the signature is known good. */
+/**
+ * The identity in a token that one of `keys` has signed, or null. Before the signature is known good only the header is read: the algorithm is pinned, so that a token
+ * cannot choose another, and `kid` says which key to try. A token without one, as account services sign that know of a single secret, is tried with each.
+ */
 function identityIn(
   token: string,
-  keys: readonly KeyObject[],
+  keys: readonly SigningKey[],
   nowMs: number,
   toleranceMs: number,
 ): Identity | null {
   const parts = token.split('.');
   const [header, payload, signature] = parts;
   if (parts.length !== 3 || !parts.every((part) => BASE64URL.test(part))) return null;
+  const head = partOf(header!, checkHeader);
+  if (!head.ok) return null;
+  const { kid } = head.value;
   const given = Buffer.from(signature!, 'base64url');
-  const isSigned = keys.some((key) => {
+  const isSigned = keys.some(({ id, key }) => {
+    if (kid !== undefined && kid !== id) return false;
     const expected = createHmac('sha256', key).update(`${header}.${payload}`).digest();
     return given.length === expected.length && timingSafeEqual(given, expected);
   });
   if (!isSigned) return null;
-  // The algorithm is pinned: a token cannot choose another one, and says so wrongly only if it is none of ours.
-  if (!partOf(header!, checkHeader).ok) return null;
   const claims = partOf(payload!, checkClaims);
   if (!claims.ok) return null;
   const { sub, role, exp, nbf } = claims.value;
@@ -187,10 +210,11 @@ export async function issueToken(token: {
 }): Promise<string> {
   assert(isAccountId(token.subject), 'a subject is 1 to 64 of A-Z a-z 0-9 _ . : -');
   const nowS = Math.floor(token.wallNowMs / 1000);
+  const { id, key } = signingKey(token.secret);
   return new SignJWT({ role: token.role })
-    .setProtectedHeader({ alg: ALGORITHM })
+    .setProtectedHeader({ alg: ALGORITHM, kid: id })
     .setSubject(token.subject)
     .setIssuedAt(nowS)
     .setExpirationTime(nowS + token.ttlS)
-    .sign(secretKey(token.secret));
+    .sign(key);
 }

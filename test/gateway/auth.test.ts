@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { jwtVerify, SignJWT } from 'jose';
 import { describe, expect, it } from 'vitest';
-import { createAuth, issueToken } from '../../src/gateway/auth.ts';
+import { createAuth, issueToken, keyIdOf } from '../../src/gateway/auth.ts';
 
 const secret = new Uint8Array(32).fill(1);
 const older = new Uint8Array(48).fill(2);
@@ -23,6 +23,25 @@ describe('a token', () => {
       expect(authAt(NOW_MS + 64_999).authenticate(token, 'a').ok).toBe(true);
       expect(authAt(NOW_MS + 65_000).authenticate(token, 'a')).toEqual(REFUSED);
     }
+  });
+
+  it('says which secret has signed it, and is tried with no other', async () => {
+    const sign = (kid: string | undefined, key: Uint8Array) =>
+      new SignJWT({ role: 'driver' })
+        .setProtectedHeader({ alg: 'HS256', ...(kid === undefined ? {} : { kid }) })
+        .setSubject('driver-1')
+        .setExpirationTime(NOW_MS / 1000 + 60)
+        .sign(key);
+    const { protectedHeader } = await jwtVerify(await issue(), secret, { currentDate: new Date(NOW_MS) });
+    expect(protectedHeader).toEqual({ alg: 'HS256', kid: keyIdOf(secret) });
+    expect(keyIdOf(secret)).toMatch(/^[\w-]{11}$/);
+    expect(keyIdOf(older)).not.toBe(keyIdOf(secret));
+    const isGood = async (kid: string | undefined, key: Uint8Array) =>
+      authAt().authenticate(await sign(kid, key), 'a').ok;
+    expect(await isGood(keyIdOf(older), older)).toBe(true);
+    expect(await isGood(undefined, older)).toBe(true);
+    expect(await isGood(keyIdOf(secret), older)).toBe(false);
+    expect(await isGood('another', secret)).toBe(false);
   });
 
   it('seen before is refused once it has run out', async () => {

@@ -217,7 +217,7 @@ export class City extends ServedCity {
     const { database, databaseUrl = database.url, redisUrl, flags = [] } = this.options;
     const node = await startNode({
       config: readConfig({}, ['--port', '0', '--redis-prefix', this.tag, ...flags]),
-      ...{ markets: [this.market], clock: this.clock, authSecret: SECRET, log: SILENT_LOG },
+      ...{ markets: [this.market], clock: this.clock, authSecrets: [SECRET], log: SILENT_LOG },
       ...{ databaseUrl, redisUrl },
     });
     this.nodes.push(node);

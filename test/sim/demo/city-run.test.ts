@@ -30,7 +30,7 @@ describe('a small city on a real server', () => {
     const clock = createWallClock({ speed: SPEED, startMs: city.startMs });
     const node = await startNode({
       config: readConfig({}, ['--port', '0']),
-      ...{ markets: [market], clock, authSecret: SECRET, log: SILENT_LOG },
+      ...{ markets: [market], clock, authSecrets: [SECRET], log: SILENT_LOG },
       databaseUrl: database.url,
       redisUrl: redis.url,
     });

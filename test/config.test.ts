@@ -1,0 +1,120 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { ConfigError, configHelp, readConfig, withSecretsFromFiles } from '../src/config.ts';
+
+const dir = mkdtempSync(path.join(tmpdir(), 'hexdispatch-config-'));
+afterAll(() => rmSync(dir, { recursive: true }));
+
+const file = (name: string, content: string): string => {
+  const at = path.join(dir, name);
+  writeFileSync(at, content);
+  return at;
+};
+const strong = (): string => randomBytes(32).toString('base64');
+const messageOf = (read: () => unknown): string => {
+  try {
+    read();
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  throw new Error('it was taken');
+};
+
+describe('settings', () => {
+  it('are taken from flags before the environment before the defaults', () => {
+    expect(readConfig({}, []).port).toBe(8080);
+    expect(readConfig({ PORT: '1' }, []).port).toBe(1);
+    expect(readConfig({ PORT: '1' }, ['--port', '2']).port).toBe(2);
+    expect(readConfig({ PORT: '' }, ['--host=0.0.0.0'])).toMatchObject({ port: 8080, host: '0.0.0.0' });
+  });
+
+  it.each([
+    ['an unknown flag', {}, ['--prot', '1'], 'There is no option --prot; --help lists them.'],
+    ['a flag without its value', {}, ['--port'], '--port needs a value.'],
+    [
+      'a value that does not fit',
+      { PORT: 'x' },
+      [],
+      'PORT must be a whole number from 0 to 65535, and is "x".',
+    ],
+    [
+      'times that contradict each other',
+      { OFFLINE_MS: '2000', STALE_MS: '2000' },
+      [],
+      'OFFLINE_MS must be longer than STALE_MS.',
+    ],
+  ])('are refused in one sentence: %s', (_, env, args, message) => {
+    expect(messageOf(() => readConfig(env, args))).toBe(message);
+  });
+
+  it('are all in the help', () => {
+    for (const env of ['AUTH_SECRET_OLD', 'GEO_MIRROR_MS', 'DATABASE_URL'])
+      expect(configHelp()).toContain(env);
+  });
+});
+
+describe('a secret', () => {
+  it('is read from the file named by its _FILE, without the line end, and the name of the file goes no further', () => {
+    const secret = strong();
+    const env = withSecretsFromFiles({ AUTH_SECRET_FILE: file('auth', `${secret}\n`), PORT: '1' });
+    expect(env).toEqual({ AUTH_SECRET: secret, PORT: '1' });
+    expect(readConfig(env, []).authSecret).toBe(secret);
+  });
+
+  it('is taken from one place only, which must be there and hold something', () => {
+    const both = { REDIS_URL: 'redis://a', REDIS_URL_FILE: file('redis', 'redis://b') };
+    expect(messageOf(() => withSecretsFromFiles(both))).toBe(
+      'REDIS_URL and REDIS_URL_FILE are both set: leave one out.',
+    );
+    const gone = path.join(dir, 'gone');
+    expect(messageOf(() => withSecretsFromFiles({ METRICS_TOKEN_FILE: gone }))).toContain(
+      `${gone}, which cannot be read`,
+    );
+    expect(messageOf(() => withSecretsFromFiles({ METRICS_TOKEN_FILE: file('empty', '\n') }))).toContain(
+      'which is empty',
+    );
+  });
+
+  it('is what only secrets are: no other setting is read from a file', () => {
+    const env = { PORT_FILE: file('port', '1'), DATABASE_CA_FILE: file('ca', 'PEM') };
+    expect(withSecretsFromFiles(env)).toEqual(env);
+  });
+
+  it('is refused when too short, and in no message', () => {
+    const short = 'correct horse';
+    for (const name of ['AUTH_SECRET', 'AUTH_SECRET_OLD']) {
+      const message = messageOf(() => readConfig({ AUTH_SECRET: strong(), [name]: short }, []));
+      expect(message).toContain(`${name} must have 32 bytes or more`);
+      expect(message).not.toContain(short);
+    }
+  });
+
+  it('is refused in production when it is easy to guess, and taken anywhere else', () => {
+    const weak = 'secret'.padEnd(40, '1');
+    for (const name of ['AUTH_SECRET', 'METRICS_TOKEN']) {
+      expect(messageOf(() => readConfig({ NODE_ENV: 'production', [name]: weak }, []))).toContain(
+        'too easy to guess',
+      );
+      expect(() => readConfig({ [name]: weak }, [])).not.toThrow();
+    }
+    for (let n = 0; n < 200; n++) {
+      const AUTH_SECRET = randomBytes(16).toString('hex');
+      expect(() => readConfig({ NODE_ENV: 'production', AUTH_SECRET }, [])).not.toThrow();
+    }
+  });
+
+  it('of tokens is changed in two steps: the one before is set beside the new one, and is another', () => {
+    const [now, before] = [strong(), strong()];
+    expect(readConfig({ AUTH_SECRET: now, AUTH_SECRET_OLD: before }, [])).toMatchObject({
+      authSecret: now,
+      authSecretOld: before,
+    });
+    const wrong = 'AUTH_SECRET_OLD is the secret before AUTH_SECRET: set both, to different ones.';
+    expect(messageOf(() => readConfig({ AUTH_SECRET_OLD: before }, []))).toBe(wrong);
+    expect(messageOf(() => readConfig({ AUTH_SECRET: now, AUTH_SECRET_OLD: now }, []))).toBe(wrong);
+  });
+});

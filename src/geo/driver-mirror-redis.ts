@@ -42,8 +42,8 @@ export interface RedisDriverMirrorOptions {
    */
   onPlan?(plan: FlushPlan, nowMs: number): void;
   /**
-   * Written so often, ms of the flushes' clock: five flushes' news of a zone cost little more than one's, for it is commands that cost. Whoever takes a zone over reads places so old, and hears
-   * the next pings. Sooner when more than a write's worth of drivers waits. 0, every flush, by default.
+   * Written so often, ms of the flushes’ clock: five flushes’ news of a zone cost little more than one’s, for it is commands that cost. Whoever reads the mirror sees places so old.
+   * Sooner when more than a write’s worth of drivers waits. 0, every flush, by default.
    */
   readonly everyMs?: number;
   readonly refreshMs?: number;

@@ -49,6 +49,20 @@ const socketUrl = (env: string, help: string): Setting<string | null> => ({
   read: (value) => (/^wss?:\/\/[^\s/?#@]{1,240}$/.test(value) ? value : undefined),
 });
 
+const origins = (env: string, help: string): Setting<readonly string[]> => ({
+  env,
+  help,
+  fallback: [],
+  expects: 'origins as browsers write them (scheme, host, perhaps a port, no path), with commas between',
+  read: (value) => {
+    const list = value.split(',').map((origin) => origin.trim());
+    return list.every((origin) => origin === '*' || isOrigin(origin)) ? list : undefined;
+  },
+});
+
+const isOrigin = (text: string): boolean =>
+  /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
+
 const oneOf = <const T extends string>(
   env: string,
   values: readonly T[],
@@ -147,6 +161,10 @@ const SETTINGS = {
     'no',
     'a proxy in front sets X-Forwarded-For',
   ),
+  corsOrigins: origins(
+    'CORS_ORIGINS',
+    'pages of these origins may use REST: https://app.example.com, several with commas, or *; without it none',
+  ),
   logLevel: oneOf('LOG_LEVEL', ['debug', 'info', 'warn', 'error', 'silent'], 'info', 'what is logged'),
   demoClock: text(
     'DEMO_CLOCK',
@@ -155,7 +173,11 @@ const SETTINGS = {
   ),
 } satisfies Record<
   string,
-  Setting<string | null> | Setting<string> | Setting<number> | Setting<number | null>
+  | Setting<string | null>
+  | Setting<string>
+  | Setting<number>
+  | Setting<number | null>
+  | Setting<readonly string[]>
 >;
 
 export type Config = {
@@ -283,7 +305,7 @@ function readFlags(args: readonly string[]): Map<string, string> {
 export function configHelp(): string {
   return Object.values(SETTINGS)
     .map(({ env, help, fallback, expects }) => {
-      const standard = fallback === null || fallback === '' ? '' : ` [${fallback}]`;
+      const standard = fallback === null || String(fallback) === '' ? '' : ` [${String(fallback)}]`;
       return `  ${flagOf(env).padEnd(24)} ${env.padEnd(22)} ${help}; ${expects}${standard}`;
     })
     .join('\n');

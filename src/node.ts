@@ -246,6 +246,7 @@ class Node {
     return new RestServer({
       ...{ desk, auth: this.auth, wallClock, readiness: () => this.readiness() },
       trustForwardedFor: config.trustForwardedFor === 'yes',
+      corsOrigins: config.corsOrigins,
       metrics: () => this.metrics.text(),
       ...(config.metricsToken === null ? {} : { metricsToken: config.metricsToken }),
       contract: contract as Record<keyof typeof contract, string>,

@@ -51,6 +51,25 @@ describe('settings', () => {
     expect(messageOf(() => readConfig(env, args))).toBe(message);
   });
 
+  it('take lists of origins as browsers write them', () => {
+    const read = (CORS_ORIGINS: string) => readConfig({ CORS_ORIGINS }, []).corsOrigins;
+    expect(readConfig({}, []).corsOrigins).toEqual([]);
+    expect(read('https://a.example, http://localhost:5173')).toEqual([
+      'https://a.example',
+      'http://localhost:5173',
+    ]);
+    expect(read('*')).toEqual(['*']);
+    for (const wrong of [
+      'a.example',
+      'https://a.example/',
+      'https://a.example/x',
+      'HTTPS://a.example',
+      'https://a.example,',
+      'ftp://a',
+    ])
+      expect(messageOf(() => read(wrong))).toContain('CORS_ORIGINS must be origins as browsers write them');
+  });
+
   it('are all in the help', () => {
     for (const env of ['AUTH_SECRET_OLD', 'GEO_MIRROR_MS', 'DATABASE_URL'])
       expect(configHelp()).toContain(env);

@@ -1,5 +1,6 @@
 import type uWS from 'uWebSockets.js';
 import type { Clock, Timer } from '../lib/clock.ts';
+import { EXPOSED_HEADERS, PREFLIGHT_HEADERS } from './cors.ts';
 import type { Problem } from './problem.ts';
 import { httpProblem } from './problem.ts';
 
@@ -18,6 +19,7 @@ const COMMON = Buffer.from(
 const STATUSES: Readonly<Record<number, string>> = {
   200: '200 OK',
   201: '201 Created',
+  204: '204 No Content',
   400: '400 Bad Request',
   401: '401 Unauthorized',
   403: '403 Forbidden',
@@ -50,13 +52,21 @@ export class Exchange {
   private readonly res: uWS.HttpResponse;
   private readonly operation: string;
   private readonly watcher: ExchangeWatcher;
+  private readonly allowedOrigin: string | null;
   private isOver = false;
   /** uWebSockets.js has corked the answer itself, and no client can go away. */
   private isInHandler = true;
   private whenOver: (() => void) | null = null;
 
-  constructor(res: uWS.HttpResponse, operation: string, watcher: ExchangeWatcher) {
+  /** `allowedOrigin`: whose pages may read the answer, see Cors. */
+  constructor(
+    res: uWS.HttpResponse,
+    operation: string,
+    watcher: ExchangeWatcher,
+    allowedOrigin: string | null = null,
+  ) {
     this.res = res;
+    this.allowedOrigin = allowedOrigin;
     this.operation = operation;
     this.watcher = watcher;
   }
@@ -80,6 +90,16 @@ export class Exchange {
     if (problem.status === 401) extra['www-authenticate'] = 'Bearer';
     if (problem.status === 429 || problem.status === 503) extra['retry-after'] = '1';
     this.end(problem.status, 'application/problem+json', JSON.stringify(problem), extra);
+  }
+
+  /** Tells a browser what a page of the allowed origin may send. To be called inside the route handler. */
+  preflight(): void {
+    this.finish(204);
+    const { res } = this;
+    res.writeStatus(STATUSES[204]!);
+    this.writeOrigin();
+    for (const [name, value] of PREFLIGHT_HEADERS) res.writeHeader(name, value);
+    res.endWithoutBody(0, this.watcher.isDraining);
   }
 
   /**
@@ -123,11 +143,19 @@ export class Exchange {
       if (status !== 200) res.writeStatus(STATUSES[status] ?? `${status} Error`);
       res.writeHeader('content-type', contentType);
       res.writeHeader(FIRST_COMMON, COMMON);
+      if (this.allowedOrigin !== null) this.writeOrigin();
       for (const name in headers) res.writeHeader(name, headers[name]!);
       res.end(body, closes);
     };
     if (this.isInHandler) send();
     else this.res.cork(send);
+  }
+
+  private writeOrigin(): void {
+    this.res.writeHeader('access-control-allow-origin', this.allowedOrigin!);
+    this.res.writeHeader('access-control-expose-headers', EXPOSED_HEADERS);
+    // The same address answers another origin otherwise.
+    this.res.writeHeader('vary', 'origin');
   }
 
   private finish(status: number): void {

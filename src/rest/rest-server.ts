@@ -7,6 +7,7 @@ import { type BucketRate, KeyedBuckets } from '../lib/token-bucket.ts';
 import { readJson } from '../protocol/json-reader.ts';
 import { IDEMPOTENCY_KEY_PATTERN, operation, type OperationId, OPERATIONS } from '../protocol/rest.ts';
 import { compileCheck, type SchemaCheck } from '../protocol/schema-check.ts';
+import { Cors } from './cors.ts';
 import { Exchange } from './exchange.ts';
 import { bodyOf, type Call, createHandlers, type Handler } from './handlers.ts';
 import { mountProbes, type ProbeOptions } from './probes.ts';
@@ -49,6 +50,8 @@ export interface RestOptions extends Omit<ProbeOptions, 'watcher'> {
   readonly wallClock: Clock;
   readonly limits?: Partial<RestLimits>;
   readonly trustForwardedFor?: boolean;
+  /** Pages of which other origins may read answers, see Cors; none by default. */
+  readonly corsOrigins?: readonly string[];
   /** What broke while answering; logged once, here. */
   readonly onError: (error: unknown, fields: Record<string, unknown>) => void;
 }
@@ -90,6 +93,7 @@ export class RestServer {
   /** By role: an id is looked up as it is. */
   private readonly accounts: Readonly<Record<Principal['role'], KeyedBuckets>>;
   private readonly addresses: KeyedBuckets;
+  private readonly cors: Cors;
 
   constructor(options: RestOptions) {
     this.options = options;
@@ -97,6 +101,7 @@ export class RestServer {
     const accounts = (): KeyedBuckets => new KeyedBuckets(this.limits.account, this.limits.keysMax);
     this.accounts = { driver: accounts(), rider: accounts(), operator: accounts() };
     this.addresses = new KeyedBuckets(this.limits.address, this.limits.keysMax);
+    this.cors = new Cors(options.corsOrigins ?? []);
   }
 
   mount(app: uWS.TemplatedApp): void {
@@ -112,11 +117,13 @@ export class RestServer {
         query: Object.entries(query ?? {}).map(([name, schema]) => ({ name, check: compileCheck(schema) })),
       };
       app[method](pattern, (res, req) => {
-        this.answer(res, id, (exchange) => this.receive(exchange, res, req, route));
+        const origin = this.allowedOrigin(req);
+        this.answer(res, id, (exchange) => this.receive(exchange, res, req, route), origin);
       });
       methodsOf.set(pattern, [...(methodsOf.get(pattern) ?? []), method.toUpperCase()]);
     }
     mountProbes(app, { ...this.options, watcher: this });
+    if (this.cors.isOpen) this.mountPreflight(app);
     for (const [pattern, methods] of methodsOf) {
       app.any(pattern, (res) => {
         this.answer(res, 'other', (exchange) =>
@@ -127,6 +134,28 @@ export class RestServer {
     app.any('/*', (res) =>
       this.answer(res, 'other', (exchange) => exchange.problem(httpProblem('no_such_path'))),
     );
+  }
+
+  /** Whatever the path: which methods it has the request itself will say. */
+  private mountPreflight(app: uWS.TemplatedApp): void {
+    app.options('/*', (res, req) => {
+      const origin = this.allowedOrigin(req);
+      if (origin === null || req.getHeader('access-control-request-method') === '')
+        return void req.setYield(true);
+      const refusal = this.refusalOf(this.addressOf(res, req));
+      const answer = (exchange: Exchange): void =>
+        refusal === null ? exchange.preflight() : exchange.problem(problemOf(refusal));
+      this.answer(res, 'preflight', answer, origin);
+    });
+  }
+
+  private allowedOrigin(req: uWS.HttpRequest): string | null {
+    return this.cors.isOpen ? this.cors.allowed(req.getHeader('origin')) : null;
+  }
+
+  private addressOf(res: uWS.HttpResponse, req: uWS.HttpRequest): string {
+    const forwarded = this.options.trustForwardedFor === true ? req.getHeader('x-forwarded-for') : '';
+    return clientAddress(() => res.getRemoteAddress(), forwarded);
   }
 
   drain(): Promise<void> {
@@ -155,17 +184,21 @@ export class RestServer {
   }
 
   /** Counts a request in, and has it answered, at once or later. */
-  answer(res: uWS.HttpResponse, operationName: string, by: (exchange: Exchange) => void): void {
+  answer(
+    res: uWS.HttpResponse,
+    operationName: string,
+    by: (exchange: Exchange) => void,
+    allowedOrigin: string | null = null,
+  ): void {
     this.inFlight += 1;
-    const exchange = new Exchange(res, operationName, this);
+    const exchange = new Exchange(res, operationName, this, allowedOrigin);
     by(exchange);
     exchange.handlerReturns();
   }
 
   /** Reads all that is needed of the request, then decides: the request is gone once this returns. */
   private receive(exchange: Exchange, res: uWS.HttpResponse, req: uWS.HttpRequest, route: Route): void {
-    const forwarded = this.options.trustForwardedFor === true ? req.getHeader('x-forwarded-for') : '';
-    const address = clientAddress(() => res.getRemoteAddress(), forwarded);
+    const address = this.addressOf(res, req);
     const refusal = this.refusalOf(address);
     if (refusal !== null) return exchange.problem(problemOf(refusal));
     const key = route.isIdempotent ? req.getHeader('idempotency-key') : '';

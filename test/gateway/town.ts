@@ -15,6 +15,9 @@ import { RecordingDesk } from './recording-desk.ts';
 const SECRET = new Uint8Array(32).fill(7);
 const wallClock = createWallClock();
 
+/** Whose pages may use REST. */
+export const PAGE_ORIGIN = 'https://app.example.com';
+
 export const tokenFor = (role: Role, subject: string, ttlS = 600): Promise<string> =>
   issueToken({ secret: SECRET, role, subject, ttlS, wallNowMs: wallClock.nowMs() });
 
@@ -40,6 +43,7 @@ export class Town {
       ...(metricsToken === undefined ? {} : { metricsToken }),
       metrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'up 1\n' }),
       readiness: async () => this.ready,
+      corsOrigins: [PAGE_ORIGIN],
       contract: { 'openapi.json': '{"openapi":"3.1.0"}', 'asyncapi.json': '{"asyncapi":"3.0.0"}' },
     });
     this.gateway = createGateway({

@@ -33,7 +33,7 @@ const PLOTS: readonly Plot[] = [
     ...{ file: 'offers-p99', title: 'Request to offer, p99, by load (less is better)', row: 'offers' },
     ...{
       metric: /^request to offer, p99$/,
-      on: /pings\/s$/,
+      on: /pings\/s/,
       kind: 'lines',
       x: 'pings a second',
       relative: false,

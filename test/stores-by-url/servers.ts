@@ -78,9 +78,18 @@ export class Servers {
   /** Ends one process and waits for it; in good order, unless it was killed before. */
   async end(name: string): Promise<void> {
     const keeper = this.keepers.get(name);
-    if (keeper?.exited(name) === null) this.signal(name, 'SIGCONT');
+    if (keeper?.exited(name) === null) this.wake(name);
     await keeper?.stop();
     this.keepers.delete(name);
+  }
+
+  /** One that was killed may be gone before its keeper has heard of it. */
+  private wake(name: string): void {
+    try {
+      this.signal(name, 'SIGCONT');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
   }
 
   /** Starts a Redis (or, with `--sentinel`, a sentinel) with these lines in its settings, on `port`. */

@@ -219,7 +219,8 @@ async function start([command, ...args]) {
     throw new MissingPiece('it runs on Linux and macOS: on Windows, run it inside WSL');
   await withSetupLock(async () => {
     await ensureDependencies();
-    if (known.redis && (known.ownRedis || !(process.env.REDIS_URL || process.env.REDIS_URL_FILE))) await ensureRedis();
+    if (known.redis && (known.ownRedis || !(process.env.REDIS_URL || process.env.REDIS_URL_FILE)))
+      await ensureRedis();
     if (known.peers) await ensurePeers(ROOT, args);
     await build();
   });

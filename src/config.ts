@@ -8,7 +8,7 @@ interface Setting<T> {
   /** Undefined: the text is wrong; `expects` says what would be right. */
   readonly read: (text: string) => T | undefined;
   readonly expects: string;
-  /** Of a weight that others must not read: also taken from the file that the name with _FILE behind it holds. */
+  /** Whoever reads it has the operator's powers: never quoted in an error, and also taken from the file that the name with _FILE behind it holds. */
   readonly isSecret?: true;
 }
 
@@ -227,7 +227,7 @@ export function readConfig(
 
 /** Signs everybody's tokens; HMAC-SHA-256 wants no less (RFC 7518). */
 const AUTH_SECRET_BYTES_MIN = 32;
-/** By the letters' own frequencies: 32 random hexadecimal digits have some 110, a sentence of 32 letters as many; `aaaa…` has none. */
+/** Of `entropyBits`: 32 random hexadecimal digits have some 110, `aaaa…` has none. */
 const SECRET_BITS_MIN = 80;
 
 /** Throws a ConfigError, which never quotes a secret. */

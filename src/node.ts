@@ -196,6 +196,7 @@ class Node {
     stopTimers();
     this.load.stop();
     await this.replica.stop();
+    // Waits for a write under way. News that are not due are left: the others write these drivers by now.
     await this.mirror.flush(clock.nowMs());
     this.close();
     await this.stores.close();

@@ -36,9 +36,8 @@ interface SocketData {
   readonly fixes: TokenBucket;
 }
 
+/** Each flush is written, oftener than a server does by default: so drivers of a small crowd are written nearly for each ping, as those of a large one are. */
 const GEO_FLUSH_MS = 1_000;
-/** Oftener than a server does by default: drivers of a small crowd, who ping once a second, are written for each ping as those of a large one are. */
-const GEO_MIRROR_MS = GEO_FLUSH_MS;
 const COARSE_MS = 250;
 /** A socket stands for very many drivers: its rate is looked at and never too high. */
 const RATE: BucketRate = { perS: 1e6, burstMax: 1e6 };
@@ -80,7 +79,6 @@ async function openMirror(index: DriverIndex): Promise<DriverMirror> {
     keys,
     index,
     wallClock: clock,
-    everyMs: GEO_MIRROR_MS,
     onError: (error) => console.error(error),
   });
 }

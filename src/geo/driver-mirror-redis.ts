@@ -21,10 +21,10 @@ const RETRY_MS = [500, 1_000, 2_000, 5_000];
 const FLUSH_DRIVERS_MAX = 50_000;
 /** One command holds Redis for at most a millisecond or so. */
 const COMMAND_DRIVERS_MAX = 500;
-/** Written in one turn of the loop, 1 to 2 ms of it: everybody else's pings come in between. */
-const TURN_DRIVERS_MAX = 250;
-/** Between two turns, as a part of `everyMs`: the largest write is spread over half of it, so that offers are not held up by one after the other. */
-const TURN_GAP_PART = TURN_DRIVERS_MAX / FLUSH_DRIVERS_MAX / 2;
+/** Rows, or one command's, are enough for a turn of the loop, 1 to 2 ms of it: everybody else's pings come in between. */
+const TURN_ROWS = 250;
+/** Waited after each row, as a part of `everyMs`: the largest write is spread over half of it, so that offers are not held up by turn after turn. */
+const ROW_GAP_PART = 0.5 / FLUSH_DRIVERS_MAX;
 /** Redis keeps no geo members nearer the poles (Web Mercator's limit); the record has the true place. */
 const GEO_LAT_MAX = 85.05112878;
 
@@ -123,9 +123,9 @@ class RedisDriverMirror implements DriverMirror {
       };
       written.push(this.writePiece(piece, piece.isLast && expiring.has(piece.zone), nowMs).catch(keep));
       rows += piece.slots.length + piece.removals.length;
-      if (rows < TURN_DRIVERS_MAX) continue;
+      if (rows < TURN_ROWS) continue;
+      await this.nextTurn(rows);
       rows = 0;
-      await this.nextTurn();
     }
     await Promise.all(written);
     if (failed.length === 0) {
@@ -137,9 +137,9 @@ class RedisDriverMirror implements DriverMirror {
     this.options.onError(new Error('the driver mirror could not be written', { cause: failed[0] }));
   }
 
-  private nextTurn(): Promise<void> {
+  private nextTurn(rows: number): Promise<void> {
     const { wallClock, everyMs = 0 } = this.options;
-    return new Promise((resolve) => void wallClock.after(everyMs * TURN_GAP_PART, resolve));
+    return new Promise((resolve) => void wallClock.after(everyMs * ROW_GAP_PART * rows, resolve));
   }
 
   private async writePiece(piece: PlanPiece, isExpiring: boolean, nowMs: number): Promise<void> {

@@ -62,6 +62,8 @@ export class MirrorPlanner {
   private readonly waiting: WaitingRemovals;
   /** By slot: the zone it was last planned into, 0 = none. */
   private sentTo = new Float64Array(0);
+  /** By slot: when its newest planned ping came, in the index's ms; older ones have nothing to refresh. */
+  private sentMs = new Float64Array(0);
   private refreshAt = 0;
   /** Slots to look at, with the fraction left over from the last plan. */
   private refreshDue = 0;
@@ -86,8 +88,8 @@ export class MirrorPlanner {
   /** Takes the dirty drivers, those due for a refresh and the waiting removals. */
   plan(nowMs: number): FlushPlan {
     const { index, flushDriversMax } = this.options;
-    this.markForRefresh(nowMs);
     this.widen();
+    this.markForRefresh(nowMs);
     const plan = new Map<Zone, ZonePlan>();
     const writes: [number, Zone][] = [];
     for (let taken = Math.min(flushDriversMax, index.dirty.count); taken > 0; taken--) {
@@ -96,6 +98,7 @@ export class MirrorPlanner {
       if (zone === null) continue;
       if (this.sentTo[slot] !== zone) this.leave(slot, index.driverOf(slot)!);
       this.sentTo[slot] = zone;
+      this.sentMs[slot] = index.columns.receivedMs[slot]!;
       writes.push([slot, zone]);
     }
     this.waiting.takeInto(plan);
@@ -120,7 +123,10 @@ export class MirrorPlanner {
     this.sentTo[slot] = index.isHere(slot) ? (index.zoneOf(slot) ?? 0) : 0;
   }
 
-  /** Marks a slice of the slots, so that the slices of `refreshMs` make one round; of these only who has pinged since. */
+  /**
+   * Marks a slice of the slots, so that the slices of `refreshMs` make one round; of these only who has pinged in that time and since
+   * the last plan of him. Who moves is planned as he moves: refreshed as well, a million slow drivers cost twice the rows.
+   */
   private markForRefresh(nowMs: number): void {
     const { index, refreshMs } = this.options;
     const sinceMs = Number.isNaN(this.plannedMs) ? 0 : nowMs - this.plannedMs;
@@ -130,15 +136,22 @@ export class MirrorPlanner {
     for (; this.refreshDue >= 1; this.refreshDue--) {
       if (this.refreshAt >= end) this.refreshAt = 0;
       const slot = this.refreshAt++;
-      if (index.isLive(slot) && nowMs - index.columns.receivedMs[slot]! <= refreshMs) index.touch(slot);
+      const receivedMs = index.columns.receivedMs[slot]!;
+      if (index.isLive(slot) && nowMs - receivedMs <= refreshMs && receivedMs !== this.sentMs[slot])
+        index.touch(slot);
     }
   }
 
   private widen(): void {
     const { slotsEnd, columns } = this.options.index;
     if (this.sentTo.length >= slotsEnd) return;
-    const sentTo = new Float64Array(columns.lat.length);
-    sentTo.set(this.sentTo);
-    this.sentTo = sentTo;
+    this.sentTo = widened(this.sentTo, columns.lat.length);
+    this.sentMs = widened(this.sentMs, columns.lat.length);
   }
+}
+
+function widened(column: Float64Array, length: number): Float64Array<ArrayBuffer> {
+  const wider = new Float64Array(length);
+  wider.set(column);
+  return wider;
 }

@@ -125,15 +125,12 @@ export class RestServer {
     mountProbes(app, { ...this.options, watcher: this });
     if (this.cors.isOpen) this.mountPreflight(app);
     for (const [pattern, methods] of methodsOf) {
-      app.any(pattern, (res) => {
-        this.answer(res, 'other', (exchange) =>
-          exchange.problem(httpProblem('method_not_allowed'), { allow: methods.join(', ') }),
-        );
-      });
+      const refuse = (exchange: Exchange): void =>
+        exchange.problem(httpProblem('method_not_allowed'), { allow: methods.join(', ') });
+      app.any(pattern, (res, req) => this.answer(res, 'other', refuse, this.allowedOrigin(req)));
     }
-    app.any('/*', (res) =>
-      this.answer(res, 'other', (exchange) => exchange.problem(httpProblem('no_such_path'))),
-    );
+    const refuse = (exchange: Exchange): void => exchange.problem(httpProblem('no_such_path'));
+    app.any('/*', (res, req) => this.answer(res, 'other', refuse, this.allowedOrigin(req)));
   }
 
   /** Whatever the path: which methods it has the request itself will say. */

@@ -8,7 +8,7 @@ import type { FlushPlan } from '../../src/geo/driver-mirror.ts';
 import { createRedisDriverMirror } from '../../src/geo/driver-mirror-redis.ts';
 import { createIngest } from '../../src/geo/ingest.ts';
 import { DEFAULT_PING_LIMITS } from '../../src/geo/ping-filter.ts';
-import { createWallClock } from '../../src/lib/clock.ts';
+import { createWallClock, type Clock } from '../../src/lib/clock.ts';
 import { createPrng } from '../../src/lib/prng.ts';
 import { createRedisKeys, ZONE_TTL_MS } from '../../src/protocol/redis-keys.ts';
 import { freshRedis } from '../stores.ts';
@@ -23,7 +23,11 @@ const SF = { lat: 37.7749, lng: -122.4194 };
 const driver = (n: number) => `d${n}` as DriverId;
 
 let tests = 0;
-function setUp(client = redis, onPlan?: (plan: FlushPlan, nowMs: number) => void) {
+function setUp(
+  client = redis,
+  onPlan?: (plan: FlushPlan, nowMs: number) => void,
+  pace: { everyMs?: number; flushDriversMax?: number; wallClock?: Clock } = {},
+) {
   const keys = createRedisKeys(`mirror-${++tests}`);
   const index = new DriverIndex({ grid: GRID, driversMax: 5_000 });
   const errors: Error[] = [];
@@ -34,6 +38,7 @@ function setUp(client = redis, onPlan?: (plan: FlushPlan, nowMs: number) => void
     wallClock: createWallClock(),
     onError: (error) => errors.push(error),
     ...(onPlan && { onPlan }),
+    ...pace,
   });
   const ingest = createIngest({ index, limits: DEFAULT_PING_LIMITS });
   const put = (n: number, { lat, lng }: { lat: number; lng: number }, nowMs: number) =>
@@ -252,6 +257,59 @@ describe('the mirror in Redis', () => {
     await flushed;
     expect(mirror.counts.drivers).toBe(1_000);
     expect(await names(SF, 0)).toHaveLength(1_000);
+  });
+
+  it('writes every everyMs, each driver once, and tells of each plan at its flush all the same', async () => {
+    const told: number[] = [];
+    const tell = (plan: FlushPlan): void =>
+      void told.push([...plan.values()].reduce((sum, { slots }) => sum + slots.length, 0));
+    const { mirror, put, names } = setUp(redis, tell, { everyMs: 5_000 });
+    put(1, SF, 0);
+    await mirror.flush(0);
+    for (let nowMs = 1_000; nowMs < 5_000; nowMs += 1_000) {
+      put(1, destination(SF, 90, nowMs / 100), nowMs);
+      put(2, SF, nowMs);
+      await mirror.flush(nowMs);
+    }
+    expect(mirror.counts.drivers).toBe(1);
+    expect(await names(SF, 4_000)).toEqual([driver(1)]);
+    await mirror.flush(5_000);
+    expect(mirror.counts.drivers).toBe(3);
+    expect(await names(SF, 5_000)).toEqual([driver(1), driver(2)]);
+    expect(told).toEqual([1, 2, 2, 2, 2, 0]);
+  });
+
+  it('writes before everyMs is over when a write’s worth of drivers waits, and after the clock was set back', async () => {
+    const { mirror, put } = setUp(redis, undefined, { everyMs: 60_000, flushDriversMax: 3 });
+    put(1, SF, 100_000);
+    await mirror.flush(100_000);
+    for (const n of [2, 3]) put(n, SF, 101_000);
+    await mirror.flush(101_000);
+    expect(mirror.counts.drivers).toBe(1);
+    put(4, SF, 102_000);
+    await mirror.flush(102_000);
+    expect(mirror.counts.drivers).toBe(4);
+    put(5, SF, 102_000);
+    await mirror.flush(1_000);
+    expect(mirror.counts.drivers).toBe(5);
+  });
+
+  it('R10: spreads the turns of a large write over half of everyMs', async () => {
+    const gapsMs: number[] = [];
+    const wall = createWallClock();
+    const wallClock = {
+      ...wall,
+      after: (ms: number, run: () => void) => {
+        gapsMs.push(ms);
+        return wall.after(0, run);
+      },
+    };
+    const { mirror, put } = setUp(redis, undefined, { everyMs: 5_000, wallClock });
+    for (let n = 0; n < 1_000; n++) put(n, SF, 0);
+    await mirror.flush(0);
+    expect(gapsMs.length).toBeGreaterThan(1);
+    expect(gapsMs.reduce((sum, ms) => sum + ms)).toBeCloseTo((5_000 / 2) * (1_000 / 50_000));
+    expect(mirror.counts.drivers).toBe(1_000);
   });
 
   it('never flushes twice at once, and goes on after the connection was lost', async () => {

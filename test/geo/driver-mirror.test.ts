@@ -139,6 +139,18 @@ describe('the plan of a flush', () => {
     expect(again.sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
+  it('R12 does not write again who was written since the last ping, and not in another driver’s place', () => {
+    const { planner, put, index } = setUp({ refreshMs: 10_000 });
+    const slot = put(1, 1, 1, 1_000);
+    planner.plan(1_000);
+    const again: number[] = [];
+    for (let nowMs = 2_000; nowMs <= 11_000; nowMs += 1_000) again.push(...written(planner.plan(nowMs)));
+    expect(again).toEqual([]);
+    index.remove(slot);
+    expect(put(2, 1, 1, 1_000)).toBe(slot);
+    expect(written(planner.plan(11_000))).toEqual([slot]);
+  });
+
   it('R10 forgets removals beyond removalsMax, and counts them', () => {
     const { planner, put, index } = setUp({ removalsMax: 2 });
     const slots = [1, 2, 3].map((n) => put(n, n, n));

@@ -47,6 +47,11 @@ describe('a page of an allowed origin', () => {
     expect([answered.status, corsHeaders(answered)]).toEqual([200, READABLE]);
     const refused = await fetch(town.url(NEARBY), { headers: { origin: PAGE_ORIGIN } });
     expect([refused.status, corsHeaders(refused)]).toEqual([401, READABLE]);
+    const headers = { origin: PAGE_ORIGIN };
+    const wrongMethod = await fetch(town.url(NEARBY), { method: 'DELETE', headers });
+    expect([wrongMethod.status, corsHeaders(wrongMethod)]).toEqual([405, READABLE]);
+    const nowhere = await fetch(town.url('/v1/nowhere'), { headers });
+    expect([nowhere.status, corsHeaders(nowhere)]).toEqual([404, READABLE]);
   });
 
   it('is held to the address’s rate by its preflights too (R10)', async () => {

@@ -106,6 +106,7 @@ function liesOf(canary: Canary | null, store: TripStore, clock: Clock): Partial<
     case 'announce_before_persist':
       return {
         async openOffers(offers) {
+          // Nobody waits for the late write, and a faulty store may refuse it: the lie is the answer below.
           clock.after(PERSISTED_LATE_MS, () => void store.openOffers(offers).catch(() => undefined));
           const live = { status: 'live', answeredMs: null } as const;
           return offers.map((offer) => ({ opened: true, offer: { ...offer, ...live } satisfies Offer }));

@@ -3,7 +3,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { ConfigError, configHelp, readConfig, type Config, withSecretsFromFiles } from './config.ts';
-import { issueToken, type Role } from './gateway/auth.ts';
+import { isRole, ROLES } from './domain/role.ts';
+import { issueToken } from './gateway/auth.ts';
 import { AssertionError } from './lib/assert.ts';
 import { createWallClock, type Clock } from './lib/clock.ts';
 import { randomToken } from './lib/entropy.ts';
@@ -42,7 +43,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   sim: { help: 'the seeded simulation: --seeds N; --help', run: (args) => runSim(args) },
   chaos: { help: 'real replicas under faults, and a checker: --for 2m; --help', run: runClusterChaos },
   migrate: { help: 'brings DATABASE_URL’s schema up to date', run: runMigrate },
-  token: { help: 'prints a token: --role driver|rider|operator --id ACCOUNT [--days N]', run: printToken },
+  token: {
+    help: 'prints a token: --role driver|rider|support|operations|admin --id ACCOUNT [--days N]',
+    run: printToken,
+  },
   contract: { help: 'writes proto/, or with --check says how it differs', run: runContract },
 };
 
@@ -209,13 +213,11 @@ async function printToken(args: string[], env: Env): Promise<number> {
   for (let i = 0; i < args.length; i += 2) values.set(args[i]!, args[i + 1] ?? '');
   const [role, subject] = [values.get('--role'), values.get('--id')];
   const days = Number(values.get('--days') ?? '1');
-  if (!['driver', 'rider', 'operator'].includes(role ?? '') || !subject || !(days > 0))
-    throw new ConfigError(
-      'token needs --role driver|rider|operator and --id ACCOUNT; --days N for how long.',
-    );
+  if (role === undefined || !isRole(role) || !subject || !(days > 0))
+    throw new ConfigError(`token needs --role ${ROLES.join('|')} and --id ACCOUNT; --days N for how long.`);
   const secret = Buffer.from(authSecretsOf(readConfig(env, []))[0]!, 'utf8');
   const wallNowMs = createWallClock().nowMs();
-  console.log(await issueToken({ secret, role: role as Role, subject, ttlS: days * DAY_S, wallNowMs }));
+  console.log(await issueToken({ secret, role, subject, ttlS: days * DAY_S, wallNowMs }));
   return 0;
 }
 

@@ -1,4 +1,5 @@
-import { issueToken, type Role } from '../../src/gateway/auth.ts';
+import type { Role } from '../../src/domain/role.ts';
+import { issueToken } from '../../src/gateway/auth.ts';
 import { AUTH_SECRET } from '../suite/engine-server.ts';
 
 const TOKEN_S = 3_600;

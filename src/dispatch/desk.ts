@@ -1,6 +1,7 @@
 import type { DriverId, RiderId, TripId } from '../domain/ids.ts';
 import type { Place } from '../domain/place.ts';
 import type { Result } from '../domain/rejection.ts';
+import type { OperatorRole } from '../domain/role.ts';
 import type {
   DriverMessage,
   NearbyDriver,
@@ -14,10 +15,10 @@ import type {
 export type Principal =
   | { readonly role: 'driver'; readonly driverId: DriverId }
   | { readonly role: 'rider'; readonly riderId: RiderId }
-  | { readonly role: 'operator'; readonly operatorId: string };
+  | { readonly role: OperatorRole; readonly operatorId: string };
 
 /** Who may hold a session: operators have no messages of their own. */
-export type Member = Exclude<Principal, { role: 'operator' }>;
+export type Member = Exclude<Principal, { role: OperatorRole }>;
 
 export interface ConnectPlace {
   /** H3 name of the zone. */

@@ -1,5 +1,6 @@
 import type { DriverId, RiderId, TripId } from '../domain/ids.ts';
 import type { Place } from '../domain/place.ts';
+import { reachOf } from '../domain/permission.ts';
 import { accepted, rejected, type Result } from '../domain/rejection.ts';
 import { createErrorLog } from '../lib/error-log.ts';
 import { OverloadedError } from '../store/group-commit.ts';
@@ -43,7 +44,7 @@ export class FrontDesk implements Desk {
           return accepted(await snapshotOfDriver(this.engine, principal.driverId));
         case 'rider':
           return accepted(await riderSnapshot(this.engine, principal.riderId));
-        case 'operator':
+        default:
           return accepted({ status: null, offer: null, trip: null });
       }
     });
@@ -68,12 +69,13 @@ export class FrontDesk implements Desk {
       const trip = await this.engine.store.trip(tripId);
       if (trip === null) return rejected('not_found');
       const { views } = this.engine;
-      if (principal.role === 'operator') return accepted(views.forDriver(trip));
       if (principal.role === 'rider' && trip.riderId === principal.riderId)
         return accepted(views.forRider(trip));
       if (principal.role === 'driver' && trip.driverId === principal.driverId)
         return accepted(views.forDriver(trip));
-      return rejected('not_found');
+      return reachOf(principal.role, 'trip.read') === 'any'
+        ? accepted(views.forDriver(trip))
+        : rejected('not_found');
     });
   }
 
@@ -83,7 +85,7 @@ export class FrontDesk implements Desk {
 
   explain(principal: Principal, tripId: TripId): Promise<Result<Record<string, unknown>>> {
     return this.guarded(async () => {
-      if (principal.role !== 'operator') return rejected('forbidden');
+      if (reachOf(principal.role, 'trip.explain') !== 'any') return rejected('forbidden');
       const { store, views } = this.engine;
       const trip = await store.trip(tripId);
       if (trip === null) return rejected('not_found');

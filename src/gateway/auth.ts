@@ -4,6 +4,7 @@ import { Type } from 'typebox';
 import type { Principal } from '../dispatch/desk.ts';
 import { type DriverId, isAccountId, type RiderId } from '../domain/ids.ts';
 import { accepted, rejected, type Result } from '../domain/rejection.ts';
+import { isRole, type Role } from '../domain/role.ts';
 import { assert } from '../lib/assert.ts';
 import { KeyedBuckets } from '../lib/token-bucket.ts';
 import { readJson } from '../protocol/json-reader.ts';
@@ -13,6 +14,8 @@ import { compileCheck, type SchemaCheck } from '../protocol/schema-check.ts';
 export interface Identity {
   readonly principal: Principal;
   readonly expiresMs: number;
+  /** The session it was issued in (`sid`); null when whoever signed it keeps none here. */
+  readonly sessionId: string | null;
 }
 
 export interface AuthOptions {
@@ -20,6 +23,8 @@ export interface AuthOptions {
   readonly secrets: readonly Uint8Array[];
   /** Wall time: tokens are issued by others, whose clock does not run faster in a demo. */
   readonly wallNowMs: () => number;
+  /** What was good once and is not any more: the session has ended, the account is suspended. Asked for each token, also for a remembered one. */
+  readonly isRevoked?: (identity: Identity) => boolean;
   /** How far the issuer's clock may differ, seconds. */
   readonly toleranceS?: number;
   /** Verified tokens remembered, so that a request over REST costs no signature; the oldest goes. */
@@ -44,7 +49,6 @@ export interface Auth {
   authenticateOnce(token: string | null, address: string): Result<Identity>;
 }
 
-export type Role = Principal['role'];
 /** Longer than any token of ours; a longer one is not looked at. */
 const TOKEN_LENGTH_MAX = 2_048;
 const ADDRESSES_MAX = 50_000;
@@ -77,6 +81,7 @@ export function createAuth(options: AuthOptions): Auth {
   const failures = new KeyedBuckets(options.failures ?? { perS: 1, burstMax: 30 }, ADDRESSES_MAX);
   const cache = new Map<string, Identity>();
   const cachedMax = options.tokensCachedMax ?? 20_000;
+  const isRevoked = options.isRevoked ?? ((): boolean => false);
   const toleranceMs = (options.toleranceS ?? 5) * 1000;
 
   /** Marks of tokens that were good: an address that others send wrong ones from is not shut to who has been in before. */
@@ -86,7 +91,7 @@ export function createAuth(options: AuthOptions): Auth {
     if (token === null || token === '') return rejected('unauthorized', 'no token');
     const nowMs = options.wallNowMs();
     const known = cache.get(token);
-    if (known !== undefined && known.expiresMs > nowMs) return accepted(known);
+    if (known !== undefined && known.expiresMs > nowMs && !isRevoked(known)) return accepted(known);
     cache.delete(token);
     const isShut = failures.isEmpty(address, nowMs);
     // Too long to be one of ours: not even a mark is made of it.
@@ -96,6 +101,8 @@ export function createAuth(options: AuthOptions): Auth {
     }
     if (isShut && !welcome.has(markOf(token, keys[0]!.key))) return rejected('rate_limited');
     const identity = identityIn(token, keys, nowMs, toleranceMs);
+    // No failure of the address's: an app that was signed out goes on for a moment with what it has.
+    if (identity !== null && isRevoked(identity)) return rejected('unauthorized', 'the session has ended');
     if (identity === null) {
       failures.take(address, nowMs);
       return rejected('unauthorized');
@@ -144,6 +151,7 @@ const checkClaims = compileCheck(
     role: Type.String(),
     exp: Type.Number(),
     nbf: Type.Optional(Type.Number()),
+    sid: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
   }),
 );
 const BASE64URL = /^[A-Za-z0-9_-]+$/;
@@ -173,11 +181,11 @@ function identityIn(
   if (!isSigned) return null;
   const claims = partOf(payload!, checkClaims);
   if (!claims.ok) return null;
-  const { sub, role, exp, nbf } = claims.value;
+  const { sub, role, exp, nbf, sid } = claims.value;
   const expiresMs = exp * 1000 + toleranceMs;
   if (expiresMs <= nowMs || (nbf !== undefined && nbf * 1000 > nowMs + toleranceMs)) return null;
   const principal = principalOf(role, sub);
-  return principal === null ? null : { principal, expiresMs };
+  return principal === null ? null : { principal, expiresMs, sessionId: sid ?? null };
 }
 
 /** One base64url part of a token as JSON of the given shape. */
@@ -187,16 +195,14 @@ function partOf<T>(part: string, check: SchemaCheck<T>): Result<T> {
 }
 
 function principalOf(role: string, subject: string): Principal | null {
-  if (!isAccountId(subject)) return null;
+  if (!isAccountId(subject) || !isRole(role)) return null;
   switch (role) {
     case 'driver':
       return { role, driverId: subject as DriverId };
     case 'rider':
       return { role, riderId: subject as RiderId };
-    case 'operator':
-      return { role, operatorId: subject };
     default:
-      return null;
+      return { role, operatorId: subject };
   }
 }
 
@@ -207,11 +213,13 @@ export async function issueToken(token: {
   subject: string;
   ttlS: number;
   wallNowMs: number;
+  sessionId?: string;
 }): Promise<string> {
   assert(isAccountId(token.subject), 'a subject is 1 to 64 of A-Z a-z 0-9 _ . : -');
   const nowS = Math.floor(token.wallNowMs / 1000);
   const { id, key } = signingKey(token.secret);
-  return new SignJWT({ role: token.role })
+  const sid = token.sessionId === undefined ? {} : { sid: token.sessionId };
+  return new SignJWT({ role: token.role, ...sid })
     .setProtectedHeader({ alg: ALGORITHM, kid: id })
     .setSubject(token.subject)
     .setIssuedAt(nowS)

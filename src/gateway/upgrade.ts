@@ -77,7 +77,7 @@ function admission(
   if (!identity.ok) return identity.code === 'rate_limited' ? 'too_many_failures' : 'bad_token';
   const { principal, expiresMs } = identity.value;
   // Operators have no messages of their own; they use REST.
-  if (principal.role === 'operator') return 'forbidden';
+  if (principal.role !== 'driver' && principal.role !== 'rider') return 'forbidden';
   return { member: principal, expiresMs, ...spoken };
 }
 

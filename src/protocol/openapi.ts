@@ -1,5 +1,6 @@
+import { IsOptional } from 'typebox';
+import { rolesWith } from '../domain/permission.ts';
 import { type JsonObject, SchemaComponents } from './contract-schemas.ts';
-import { UUID_PATTERN } from './messages.ts';
 import { IDEMPOTENCY_KEY_PATTERN, operation, type OperationId, OPERATIONS, ProblemSchema } from './rest.ts';
 
 /** Statuses any operation may answer with besides its own. */
@@ -35,7 +36,7 @@ export function openApi(version: string): JsonObject {
 }
 
 function describe(id: OperationId, schemas: SchemaComponents): JsonObject {
-  const { path, summary, idempotent, body, query, status, answer, roles } = operation(id);
+  const { path, summary, idempotent, body, query, status, answer, permission } = operation(id);
   const own = [
     ...(body === undefined ? [] : [400, 408, 413, 415, 422]),
     ...(query === undefined ? [] : [422]),
@@ -46,10 +47,17 @@ function describe(id: OperationId, schemas: SchemaComponents): JsonObject {
   const described: JsonObject = {
     operationId: id,
     summary,
-    description: `Roles: ${roles.join(', ')}.`,
+    description:
+      permission === null
+        ? 'For everybody, without a token.'
+        : `Permission ${permission}: ${rolesWith(permission).join(', ')}.`,
+    ...(permission === null ? { security: [] } : {}),
     parameters: parameters(id),
     responses: {
-      [status]: { description: 'done', content: content('application/json', schemas.use(answer)) },
+      [status]: {
+        description: 'done',
+        ...(answer === null ? {} : { content: content('application/json', schemas.use(answer)) }),
+      },
       ...Object.fromEntries(refusals.map((code) => [code, { $ref: '#/components/responses/Problem' }])),
     },
   };
@@ -61,13 +69,11 @@ function describe(id: OperationId, schemas: SchemaComponents): JsonObject {
 }
 
 function parameters(id: OperationId): JsonObject[] {
-  const { path, idempotent, query } = operation(id);
-  const list: JsonObject[] = [];
-  if (path.includes('{tripId}'))
-    list.push({
-      ...{ name: 'tripId', in: 'path', required: true },
-      schema: { type: 'string', pattern: UUID_PATTERN },
-    });
+  const { idempotent, params, query } = operation(id);
+  const list: JsonObject[] = Object.entries(params ?? {}).map(([name, schema]) => ({
+    ...{ name, in: 'path', required: true },
+    schema: new SchemaComponents().use(schema),
+  }));
   if (idempotent)
     list.push({
       ...{ name: 'Idempotency-Key', in: 'header', required: true },
@@ -75,7 +81,10 @@ function parameters(id: OperationId): JsonObject[] {
       schema: { type: 'string', pattern: IDEMPOTENCY_KEY_PATTERN },
     });
   for (const [name, schema] of Object.entries(query ?? {}))
-    list.push({ name, in: 'query', required: true, schema: new SchemaComponents().use(schema) });
+    list.push({
+      ...{ name, in: 'query', required: !IsOptional(schema) },
+      schema: new SchemaComponents().use(schema),
+    });
   return list;
 }
 

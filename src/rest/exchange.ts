@@ -19,6 +19,7 @@ const COMMON = Buffer.from(
 const STATUSES: Readonly<Record<number, string>> = {
   200: '200 OK',
   201: '201 Created',
+  202: '202 Accepted',
   204: '204 No Content',
   400: '400 Bad Request',
   401: '401 Unauthorized',
@@ -76,7 +77,7 @@ export class Exchange {
     if (!this.isOver) this.res.onAborted(() => this.finish(0));
   }
 
-  /** `body` is JSON; bytes are read before this returns. */
+  /** `body` is JSON, none for 204; bytes are read before this returns. */
   json(status: number, body: string | Uint8Array): void {
     this.end(status, 'application/json', body);
   }
@@ -141,11 +142,12 @@ export class Exchange {
       const { res } = this;
       // 200 OK is what uWebSockets.js writes unless told otherwise.
       if (status !== 200) res.writeStatus(STATUSES[status] ?? `${status} Error`);
-      res.writeHeader('content-type', contentType);
+      if (status !== 204) res.writeHeader('content-type', contentType);
       res.writeHeader(FIRST_COMMON, COMMON);
       if (this.allowedOrigin !== null) this.writeOrigin();
       for (const name in headers) res.writeHeader(name, headers[name]!);
-      res.end(body, closes);
+      if (status === 204) res.endWithoutBody(undefined, closes);
+      else res.end(body, closes);
     };
     if (this.isInHandler) send();
     else this.res.cork(send);

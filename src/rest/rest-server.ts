@@ -1,17 +1,19 @@
 import type uWS from 'uWebSockets.js';
 import type { Desk, Principal } from '../dispatch/desk.ts';
 import { type Rejection, rejected, type Result } from '../domain/rejection.ts';
+import type { OperatorRole } from '../domain/role.ts';
 import { clientAddress } from '../lib/client-address.ts';
 import type { Clock } from '../lib/clock.ts';
 import { type BucketRate, KeyedBuckets } from '../lib/token-bucket.ts';
 import { readJson } from '../protocol/json-reader.ts';
-import { IDEMPOTENCY_KEY_PATTERN, operation, type OperationId, OPERATIONS } from '../protocol/rest.ts';
-import { compileCheck, type SchemaCheck } from '../protocol/schema-check.ts';
+import { IDEMPOTENCY_KEY_PATTERN, type OperationId } from '../protocol/rest.ts';
+import type { Call, Handler } from './call.ts';
 import { Cors } from './cors.ts';
 import { Exchange } from './exchange.ts';
-import { bodyOf, type Call, createHandlers, type Handler } from './handlers.ts';
+import { bodyOf, createTripHandlers } from './trip-handlers.ts';
 import { mountProbes, type ProbeOptions } from './probes.ts';
 import { httpProblem, problemOf } from './problem.ts';
+import { isRejection, readParams, readQuery, type Route, routesOf } from './route.ts';
 
 /** Every bound of REST, with what happens at it (R10). */
 export interface RestLimits {
@@ -41,12 +43,14 @@ const REST_LIMITS: RestLimits = {
   inFlightMax: 5_000,
 };
 
-type Authenticated = Result<{ readonly principal: Principal }>;
+type Authenticated = Result<{ readonly principal: Principal; readonly sessionId: string | null }>;
 
 export interface RestOptions extends Omit<ProbeOptions, 'watcher'> {
   readonly desk: Desk;
   /** As the gateway's. */
   readonly auth: { authenticate(token: string | null, address: string): Authenticated };
+  /** Of the operations beside those of trips. One without a handler is not there. */
+  readonly handlers?: Readonly<Partial<Record<OperationId, Handler>>>;
   readonly wallClock: Clock;
   readonly limits?: Partial<RestLimits>;
   readonly trustForwardedFor?: boolean;
@@ -59,26 +63,12 @@ export interface RestOptions extends Omit<ProbeOptions, 'watcher'> {
 /** Answers by operation and status, for the metrics; `aborted` when the client went away first. */
 export type RestCounters = Map<string, number>;
 
-interface Route {
-  readonly id: OperationId;
-  readonly roles: readonly Principal['role'][];
-  /** Of an accepted answer. */
-  readonly status: number;
-  /** The path has one, the trip. */
-  readonly hasParameter: boolean;
-  /** Needs an Idempotency-Key. */
-  readonly isIdempotent: boolean;
-  readonly handle: Handler;
-  readonly checkBody: SchemaCheck<unknown> | null;
-  readonly query: readonly { name: string; check: SchemaCheck<unknown> }[];
-}
-
 /** What a request says, before anybody is believed. */
-interface Asked extends Pick<Call, 'tripId' | 'key' | 'query'> {
-  readonly address: string;
+interface Asked extends Omit<Call, 'principal' | 'sessionId' | 'body'> {
   readonly token: string | null;
 }
 
+const USER_AGENT_LENGTH_MAX = 200;
 const idempotencyKey = new RegExp(IDEMPOTENCY_KEY_PATTERN, 'u');
 
 /** REST on the gateway's port: routes from the contract's table, each the twin of a command. Fits the gateway's HttpSurface. */
@@ -99,28 +89,23 @@ export class RestServer {
     this.options = options;
     this.limits = { ...REST_LIMITS, ...options.limits };
     const accounts = (): KeyedBuckets => new KeyedBuckets(this.limits.account, this.limits.keysMax);
-    this.accounts = { driver: accounts(), rider: accounts(), operator: accounts() };
+    const operators = accounts();
+    this.accounts = { driver: accounts(), rider: accounts(), ...operatorRoles(operators) };
     this.addresses = new KeyedBuckets(this.limits.address, this.limits.keysMax);
     this.cors = new Cors(options.corsOrigins ?? []);
   }
 
   mount(app: uWS.TemplatedApp): void {
-    const handlers = createHandlers(this.options.desk, this.limits.nearbyMax);
+    const { desk, handlers } = this.options;
     const methodsOf = new Map<string, string[]>();
-    for (const id of Object.keys(OPERATIONS) as OperationId[]) {
-      const { method, path, body, query, roles, status, idempotent } = operation(id);
-      const pattern = path.replaceAll(/\{(\w+)\}/g, ':$1');
-      const route: Route = {
-        ...{ id, roles, status, isIdempotent: idempotent === true, handle: handlers[id] },
-        hasParameter: pattern !== path,
-        checkBody: body === undefined ? null : compileCheck(body),
-        query: Object.entries(query ?? {}).map(([name, schema]) => ({ name, check: compileCheck(schema) })),
-      };
+    for (const route of routesOf({ ...createTripHandlers(desk, this.limits.nearbyMax), ...handlers })) {
+      const { id, method, pattern } = route;
       app[method](pattern, (res, req) => {
         const origin = this.allowedOrigin(req);
         this.answer(res, id, (exchange) => this.receive(exchange, res, req, route), origin);
       });
-      methodsOf.set(pattern, [...(methodsOf.get(pattern) ?? []), method.toUpperCase()]);
+      const name = method === 'del' ? 'DELETE' : method.toUpperCase();
+      methodsOf.set(pattern, [...(methodsOf.get(pattern) ?? []), name]);
     }
     mountProbes(app, { ...this.options, watcher: this });
     if (this.cors.isOpen) this.mountPreflight(app);
@@ -200,20 +185,14 @@ export class RestServer {
     if (refusal !== null) return exchange.problem(problemOf(refusal));
     const key = route.isIdempotent ? req.getHeader('idempotency-key') : '';
     if (route.isIdempotent && !idempotencyKey.test(key)) return exchange.problem(httpProblem('bad_key'));
-    const query: Record<string, number> = {};
-    for (const { name, check } of route.query) {
-      const value = numberOf(req.getQuery(name));
-      const checked = check(value);
-      if (!checked.ok)
-        return exchange.problem(problemOf(rejected('bad_message', `query ${name}: ${checked.detail ?? ''}`)));
-      query[name] = value;
-    }
-    const asked = {
-      address,
+    const params = readParams(route, req);
+    if (isRejection(params)) return exchange.problem(problemOf(params));
+    const query = readQuery(route, req);
+    if (isRejection(query)) return exchange.problem(problemOf(query));
+    const asked: Asked = {
+      ...{ address, params, key, query },
       token: tokenOf(req.getHeader('authorization')),
-      tripId: route.hasParameter ? (req.getParameter(0) ?? '') : '',
-      key,
-      query,
+      userAgent: route.rate === 'read' ? '' : req.getHeader('user-agent').slice(0, USER_AGENT_LENGTH_MAX),
     };
     if (route.checkBody === null) return this.authorise(exchange, route, asked, null);
     if (!isJson(req.getHeader('content-type'))) return exchange.problem(httpProblem('not_json'));
@@ -231,24 +210,31 @@ export class RestServer {
     return this.addresses.take(address, this.options.wallClock.nowMs()) ? null : rejected('rate_limited');
   }
 
-  /** Token, role, rate, body, in this order: a stranger learns nothing about a body he may not send. */
+  /** Token, permission, rate, body, in this order: a stranger learns nothing about a body he may not send. */
   private authorise(exchange: Exchange, route: Route, asked: Asked, body: unknown): void {
-    const identity = this.options.auth.authenticate(asked.token, asked.address);
+    const { token, ...rest } = asked;
+    if (route.roles === null)
+      return this.checked(exchange, route, { ...rest, principal: null, sessionId: null, body });
+    const identity = this.options.auth.authenticate(token, asked.address);
     if (!identity.ok) return exchange.problem(problemOf(identity));
-    const { principal } = identity.value;
+    const { principal, sessionId } = identity.value;
     if (!route.roles.includes(principal.role)) return exchange.problem(problemOf(rejected('forbidden')));
     if (!this.accounts[principal.role].take(accountOf(principal), this.options.wallClock.nowMs()))
       return exchange.problem(problemOf(rejected('rate_limited')));
-    const checked = route.checkBody?.(body);
-    if (checked !== undefined && !checked.ok) return exchange.problem(problemOf(checked));
-    const { tripId, key, query } = asked;
-    this.perform(exchange, route, { principal, tripId, key, query, body: checked?.value ?? null });
+    this.checked(exchange, route, { ...rest, principal, sessionId, body });
+  }
+
+  private checked(exchange: Exchange, route: Route, call: Call): void {
+    if (route.checkBody === null) return this.perform(exchange, route, call);
+    const body = route.checkBody(call.body);
+    if (!body.ok) return exchange.problem(problemOf(body));
+    this.perform(exchange, route, { ...call, body: body.value });
   }
 
   private perform(exchange: Exchange, route: Route, call: Call): void {
     const answer = (result: Result<unknown>): void =>
       result.ok
-        ? exchange.json(route.status, bodyOf(route.id, result.value))
+        ? exchange.json(route.status, route.status === 204 ? '' : bodyOf(route.id, result.value))
         : exchange.problem(problemOf(result));
     const fail = (error: unknown): void => {
       this.options.onError(error, { operation: route.id });
@@ -262,11 +248,6 @@ export class RestServer {
       fail(error);
     }
   }
-}
-
-/** The number that the whole text is, or NaN, which no schema takes. */
-function numberOf(text: string | undefined): number {
-  return text === undefined || text.trim() === '' ? NaN : Number(text);
 }
 
 function tokenOf(header: string): string | null {
@@ -283,7 +264,11 @@ function accountOf(principal: Principal): string {
       return principal.driverId;
     case 'rider':
       return principal.riderId;
-    case 'operator':
+    default:
       return principal.operatorId;
   }
+}
+
+function operatorRoles<T>(value: T): Record<OperatorRole, T> {
+  return { support: value, operations: value, admin: value };
 }

@@ -15,7 +15,8 @@ const REFUSED = { ok: false, code: 'unauthorized' };
 
 describe('a token', () => {
   it('of ours is verified, by any of the secrets, until it runs out', async () => {
-    const value = { principal: { role: 'driver', driverId: 'driver-1' }, expiresMs: NOW_MS + 65_000 };
+    const principal = { role: 'driver', driverId: 'driver-1' };
+    const value = { principal, expiresMs: NOW_MS + 65_000, sessionId: null };
     for (const token of [await issue(), await issue({ secret: older })]) {
       const auth = authAt();
       expect(auth.authenticate(token, 'a')).toEqual({ ok: true, value });
@@ -53,6 +54,23 @@ describe('a token', () => {
     expect(auth.authenticate(token, 'a')).toEqual(REFUSED);
   });
 
+  it('carries its session, and is refused once that has ended, remembered or not, without counting against the address', async () => {
+    const ended = new Set<string>();
+    const auth = createAuth({
+      secrets: [secret],
+      wallNowMs: () => NOW_MS,
+      isRevoked: ({ sessionId }) => sessionId !== null && ended.has(sessionId),
+      failures: { perS: 0.001, burstMax: 1 },
+    });
+    const [one, other] = [await issue({ sessionId: 's-1' }), await issue({ sessionId: 's-2' })];
+    expect(auth.authenticate(one, 'a')).toMatchObject({ ok: true, value: { sessionId: 's-1' } });
+    expect(auth.authenticateOnce(other, 'a')).toMatchObject({ ok: true, value: { sessionId: 's-2' } });
+    ended.add('s-1').add('s-2');
+    for (const token of [one, other, one, other])
+      expect(auth.authenticate(token, 'a')).toMatchObject(REFUSED);
+    expect(auth.authenticate(await issue(), 'a').ok).toBe(true);
+  });
+
   it('of another secret, algorithm, role, subject or time is refused', async () => {
     const sign = (claims: Record<string, unknown>, alg = 'HS256', key = secret, header = {}) =>
       new SignJWT(claims).setProtectedHeader({ alg, ...header }).sign(key);
@@ -62,7 +80,8 @@ describe('a token', () => {
     const wrong = [
       await sign(good, 'HS256', new Uint8Array(32).fill(9)),
       await new SignJWT(good).setProtectedHeader({ alg: 'HS512' }).sign(long),
-      await sign({ ...good, role: 'admin' }),
+      await sign({ ...good, role: 'operator' }),
+      await sign({ ...good, sid: 7 }),
       await sign({ ...good, sub: 'a b' }),
       await sign({ ...good, nbf: NOW_MS / 1000 + 30 }),
       await sign({ sub: good.sub, role: good.role }),

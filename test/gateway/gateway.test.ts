@@ -89,7 +89,7 @@ describe('the way in', () => {
     const none = Buffer.from('{"alg":"none"}').toString('base64url');
     expect(await town.knock({ headers: bearer(`${none}.${body}.`) })).toBe(401);
     expect(await town.knock({ headers: bearer(`${head}.${body}.`) })).toBe(401);
-    expect(await town.knock({ headers: bearer(await tokenFor('operator', 'op')) })).toBe(403);
+    expect(await town.knock({ headers: bearer(await tokenFor('admin', 'op')) })).toBe(403);
     expect(await town.knock({ headers: bearer(token), protocols: ['hexdispatch.v9.xml'] })).toBe(400);
     const app = await town.app('driver', DRIVER);
     expect(await town.knock({ headers: bearer(token) })).toBe(429);

@@ -4,7 +4,8 @@
  */
 import { createInterface } from 'node:readline';
 import { createWallClock } from '../../src/lib/clock.ts';
-import { issueToken, type Role } from '../../src/gateway/auth.ts';
+import type { Role } from '../../src/domain/role.ts';
+import { issueToken } from '../../src/gateway/auth.ts';
 import { encode } from '../../src/protocol/codec.ts';
 import { frameOf, RawLine, TEXT, upgradeText } from './raw-line.ts';
 

@@ -10,6 +10,7 @@ import type {
 import type { DriverId, RiderId, TripId } from '../../src/domain/ids.ts';
 import type { Place } from '../../src/domain/place.ts';
 import { accepted, rejected, type Result } from '../../src/domain/rejection.ts';
+import { isOperatorRole } from '../../src/domain/role.ts';
 import { FIX_WIDTH } from '../../src/protocol/fix-rows.ts';
 import type { NearbyDriver, Snapshot, TripView } from '../../src/protocol/messages.ts';
 
@@ -143,6 +144,6 @@ export class RecordingDesk implements Desk {
 
   async explain(principal: Principal, tripId: TripId): Promise<Result<Record<string, unknown>>> {
     this.calls += 1;
-    return principal.role === 'operator' ? accepted({ tripId }) : rejected('forbidden');
+    return isOperatorRole(principal.role) ? accepted({ tripId }) : rejected('forbidden');
   }
 }

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import type { CloseReason } from '../../src/protocol/close-codes.ts';
-import { createAuth, issueToken, type Role } from '../../src/gateway/auth.ts';
+import type { Role } from '../../src/domain/role.ts';
+import { createAuth, issueToken } from '../../src/gateway/auth.ts';
 import { createGateway, type Gateway } from '../../src/gateway/gateway.ts';
 import type { GatewayLimits } from '../../src/gateway/limits.ts';
 import { createWallClock } from '../../src/lib/clock.ts';

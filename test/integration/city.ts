@@ -3,7 +3,8 @@ import { readConfig } from '../../src/config.ts';
 import type { MarketId } from '../../src/domain/ids.ts';
 import type { Market, MatchPolicy } from '../../src/domain/market.ts';
 import type { Place } from '../../src/domain/place.ts';
-import { issueToken, type Role } from '../../src/gateway/auth.ts';
+import type { Role } from '../../src/domain/role.ts';
+import { issueToken } from '../../src/gateway/auth.ts';
 import { type Clock, createWallClock } from '../../src/lib/clock.ts';
 import { SILENT_LOG } from '../../src/lib/log.ts';
 import { DEFAULT_MARKET } from '../../src/market-file.ts';
@@ -160,7 +161,7 @@ export abstract class ServedCity {
   explain(tripId: string, decisionsMin = 1): Promise<Explained> {
     return soon(`explanation of ${decisionsMin} choices`, async () => {
       const path = `/v1/admin/trips/${tripId}/explain`;
-      const { status, body } = await this.http<Explained>('GET', path, { role: 'operator' });
+      const { status, body } = await this.http<Explained>('GET', path, { role: 'admin' });
       expect(status).toBe(200);
       return body.decisions.length < decisionsMin ? null : body;
     });

@@ -44,7 +44,7 @@ describe('a ride over REST', () => {
     expect(seen).toMatchObject({ status: 200, body: { status: 'to_pickup', driverId: city.id('driver') } });
     expect(seen.body.driverAt).not.toBeNull();
     expect((await city.http('GET', path, { role: 'driver' })).status).toBe(200);
-    expect((await city.http('GET', path, { role: 'operator' })).status).toBe(200);
+    expect((await city.http('GET', path, { role: 'admin' })).status).toBe(200);
 
     const given = await post<TripView>(`${path}/cancel`, { body: { reason: 'rain' }, key: 'stop-1' });
     expect(given).toMatchObject({ status: 200, body: { status: 'cancelled', endReason: 'rain' } });
@@ -97,7 +97,7 @@ describe('a ride over REST', () => {
       [401, 'unauthorized', { body: RIDE, key, headers: { authorization: 'Bearer x' } }],
       [401, 'unauthorized', { body: RIDE, key, headers: stranger }],
       [403, 'forbidden', { body: RIDE, key, role: 'driver' }],
-      [403, 'forbidden', { body: RIDE, key, role: 'operator' }],
+      [403, 'forbidden', { body: RIDE, key, role: 'admin' }],
       [413, 'body_too_large', { body: { ...RIDE, note: 'x'.repeat(20_000) }, key }],
       [415, 'not_json', { body: RIDE, key, headers: { 'content-type': 'text/plain' } }],
       [422, 'bad_message', { body: noDropoff, key }],

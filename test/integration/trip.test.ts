@@ -1,3 +1,4 @@
+import type { Role } from '../../src/domain/role.ts';
 import { afterEach, describe, expect, it } from 'vitest';
 import { fareMinor } from '../../src/domain/fare.ts';
 import { distanceM } from '../../src/domain/place.ts';
@@ -114,11 +115,10 @@ describe('a trip', () => {
     const rider = await city.rider('rider');
     const { tripId, pin } = await matched(rider, driver);
     const path = `/v1/trips/${tripId}`;
-    const seenBy = async (role: 'rider' | 'driver' | 'operator') =>
-      (await city.http<TripView>('GET', path, { role })).body.pin;
+    const seenBy = async (role: Role) => (await city.http<TripView>('GET', path, { role })).body.pin;
     expect(await seenBy('rider')).toBe(pin);
     expect(await seenBy('driver')).toBeNull();
-    expect(await seenBy('operator')).toBeNull();
+    expect(await seenBy('admin')).toBeNull();
     expect((await driver.done({ t: 'snapshot' })).snapshot!.trip!.pin).toBeNull();
     expect(JSON.stringify(await city.explain(tripId))).not.toContain(`"pin":"${pin}"`);
   });

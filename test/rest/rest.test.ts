@@ -1,3 +1,4 @@
+import type { Role } from '../../src/domain/role.ts';
 import { once } from 'node:events';
 import net from 'node:net';
 import fc from 'fast-check';
@@ -31,7 +32,7 @@ afterEach(async () => {
 
 interface Asked {
   method?: string;
-  role?: 'driver' | 'rider' | 'operator';
+  role?: Role;
   subject?: string;
   key?: string;
   body?: unknown;
@@ -89,7 +90,7 @@ describe('the operations', () => {
     expect(none).toMatchObject({ status: 422, json: { code: 'outside_area' } });
     const nowhere = await ask(town, '/v1/connect?lat=95&lng=-122.25', { role: 'rider' });
     expect(nowhere).toMatchObject({ status: 422, json: { code: 'bad_message' } });
-    expect((await ask(town, '/v1/connect?lat=37.5&lng=-122.25', { role: 'operator' })).status).toBe(403);
+    expect((await ask(town, '/v1/connect?lat=37.5&lng=-122.25', { role: 'admin' })).status).toBe(403);
     expect((await ask(town, '/v1/connect?lat=37.5&lng=-122.25')).status).toBe(401);
   });
 
@@ -101,7 +102,7 @@ describe('the operations', () => {
     expect([nearby.status, fits('Nearby', nearby.json)]).toEqual([200, true]);
     expect(nearby.json.drivers).toHaveLength(3);
     expect(nearby.json.drivers).toMatchObject([{ lat: 37.5, lng: -122.25 }, {}, {}]);
-    const explained = await ask(town, `/v1/admin/trips/${TRIP_ID}/explain`, { role: 'operator' });
+    const explained = await ask(town, `/v1/admin/trips/${TRIP_ID}/explain`, { role: 'admin' });
     expect(explained).toMatchObject({ status: 200, json: { tripId: TRIP_ID } });
   });
 

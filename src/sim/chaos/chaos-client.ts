@@ -1,4 +1,5 @@
-import { issueToken, type Role } from '../../gateway/auth.ts';
+import type { Role } from '../../domain/role.ts';
+import { issueToken } from '../../gateway/auth.ts';
 import { assert, unreachable } from '../../lib/assert.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { createPrng } from '../../lib/prng.ts';

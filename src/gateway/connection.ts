@@ -49,6 +49,8 @@ export class Connection implements Line {
   readonly encoding: Encoding;
   readonly address: string;
   readonly expiresMs: number;
+  /** Of the token it came in with. */
+  readonly sessionId: string | null;
   badFrames = 0;
   overRate = 0;
   session: Session | null = null;
@@ -67,13 +69,14 @@ export class Connection implements Line {
   private closesWhenIdle = false;
 
   constructor(
-    who: { member: Member; encoding: Encoding; address: string; expiresMs: number },
+    who: Pick<Connection, 'member' | 'encoding' | 'address' | 'expiresMs' | 'sessionId'>,
     context: ConnectionContext,
   ) {
     this.member = who.member;
     this.encoding = who.encoding;
     this.address = who.address;
     this.expiresMs = who.expiresMs;
+    this.sessionId = who.sessionId;
     this.context = context;
     this.fixesFullMs = context.coarse.nowMs;
     this.commandsFullMs = context.coarse.nowMs;

@@ -58,6 +58,8 @@ export interface Gateway {
    * own. Resolves when all have gone, after `drainMsMax` at the latest.
    */
   drain(): Promise<void>;
+  /** Closes the sockets that came in with a token of one of these sessions. */
+  endSessions(sessionIds: ReadonlySet<string>): void;
   /** Closes at once; after it nothing is open, and no timer runs. */
   close(): void;
 }
@@ -126,6 +128,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       for (const connection of server.connections) connection.close('going_away');
       log.info({ cutOff }, 'drained');
     },
+    endSessions: (sessionIds) => server.closeSessions(sessionIds),
     close: () => {
       for (const timer of timers.splice(0)) timer.cancel();
       sessions.close();

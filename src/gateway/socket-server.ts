@@ -4,6 +4,7 @@ import { type Decoded, decodeDriverMessage, decodeRiderMessage } from '../protoc
 import { FIX_WIDTH, writeFixRows } from '../protocol/fix-rows.ts';
 import { type DriverMessage, PINGS_MAX, type RiderMessage } from '../protocol/messages.ts';
 import { readPingRows } from '../protocol/ping-reader.ts';
+import { mayCommand } from '../protocol/socket-permissions.ts';
 import type { DriverId } from '../domain/ids.ts';
 import { rejected } from '../domain/rejection.ts';
 import type { Auth } from './auth.ts';
@@ -13,6 +14,9 @@ import { PingParking } from './ping-parking.ts';
 import { NO_SHELTER, type Shelter } from './shelter.ts';
 import type { Sessions } from './sessions.ts';
 import { admit, readUpgrade, refuseUpgrade, type UpgradeRequest } from './upgrade.ts';
+
+/** Asked once: pings are too many to look into a table for each. */
+const DRIVERS_MAY_PING = mayCommand('driver', 'ping') && mayCommand('driver', 'pings');
 
 export interface SocketServerOptions {
   readonly context: ConnectionContext;
@@ -71,6 +75,14 @@ export class SocketServer {
   closeExpired(wallNowMs: number): void {
     for (const connection of this.connections) {
       if (connection.expiresMs <= wallNowMs) connection.close('token_expired');
+    }
+  }
+
+  /** Closes what came in with a token of one of these sessions. */
+  closeSessions(sessionIds: ReadonlySet<string>): void {
+    for (const connection of this.connections) {
+      const { sessionId } = connection;
+      if (sessionId !== null && sessionIds.has(sessionId)) connection.close('session_ended');
     }
   }
 
@@ -134,7 +146,7 @@ export class SocketServer {
     const { counters } = this.options.context;
     const { member } = connection;
     counters.bytesIn += bytes.byteLength;
-    if (member.role === 'driver' && isBinary && connection.encoding === 'msgpack') {
+    if (member.role === 'driver' && isBinary && connection.encoding === 'msgpack' && DRIVERS_MAY_PING) {
       const count = readPingRows(new DataView(bytes), this.rows);
       if (count > 0) {
         if (count === 1) counters.messagesIn.ping! += 1;
@@ -181,6 +193,8 @@ export class SocketServer {
   private onDecoded(connection: Connection, message: DriverMessage | RiderMessage): void {
     const { counters } = this.options.context;
     countUp(counters.messagesIn, message.t);
+    if (!mayCommand(connection.member.role, message.t))
+      return connection.refuseUnknown(rejected('forbidden'), 'id' in message ? message.id : null);
     if (message.t !== 'ping' && message.t !== 'pings') return connection.submit(message);
     const fixes = message.t === 'ping' ? [message.p] : message.p;
     const { member } = connection;

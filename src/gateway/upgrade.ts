@@ -1,5 +1,6 @@
 import type uWS from 'uWebSockets.js';
 import type { Member } from '../dispatch/desk.ts';
+import { reachOf } from '../domain/permission.ts';
 import type { Result } from '../domain/rejection.ts';
 import { clientAddress } from '../lib/client-address.ts';
 import { type Encoding, ENCODINGS, SUBPROTOCOLS } from '../protocol/codec.ts';
@@ -21,6 +22,7 @@ export interface UpgradeRequest {
 export interface Admission {
   readonly member: Member;
   readonly expiresMs: number;
+  readonly sessionId: string | null;
   readonly encoding: Encoding;
   /** The subprotocol to name in the answer; empty when the client named none. */
   readonly protocol: string;
@@ -75,10 +77,11 @@ function admission(
   spoken: { encoding: Encoding; protocol: string },
 ): Admission | UpgradeRefusal {
   if (!identity.ok) return identity.code === 'rate_limited' ? 'too_many_failures' : 'bad_token';
-  const { principal, expiresMs } = identity.value;
+  const { principal, expiresMs, sessionId } = identity.value;
   // Operators have no messages of their own; they use REST.
   if (principal.role !== 'driver' && principal.role !== 'rider') return 'forbidden';
-  return { member: principal, expiresMs, ...spoken };
+  if (reachOf(principal.role, 'socket.open') === null) return 'forbidden';
+  return { member: principal, expiresMs, sessionId, ...spoken };
 }
 
 /** The first of the client's subprotocols that is ours; msgpack, unnamed, when it lists none; null when none fits. */

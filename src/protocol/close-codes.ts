@@ -18,6 +18,7 @@ export const CLOSE = {
   },
   replaced: { code: 4200, why: 'a newer connection of the same account has taken over' },
   bad_frames: { code: 4201, why: 'too many frames were malformed' },
+  session_ended: { code: 4203, why: 'the session was ended, or the account suspended: sign in again' },
   token_expired: { code: 4202, why: 'the token ran out: get a new one first' },
 } as const;
 

@@ -150,6 +150,21 @@ describe('the way in', () => {
   });
 });
 
+describe('a session that is ended', () => {
+  it('closes its sockets, and lets none of its tokens in again; other sessions of the account go on', async () => {
+    const town = await openTown();
+    const rider = await town.app('rider', RIDER, { sessionId: 's-1' });
+    const driver = await town.app('driver', DRIVER, { sessionId: 's-2' });
+    town.end('s-1');
+    expect(await rider.gone).toBe(CLOSE.session_ended.code);
+    const knock = async (sessionId: string) =>
+      town.knock({ headers: { authorization: `Bearer ${await tokenFor('rider', RIDER, 600, sessionId)}` } });
+    expect([await knock('s-1'), await knock('s-3')]).toEqual([401, 101]);
+    driver.send({ t: 'snapshot', id: 'c-1' });
+    expect(await driver.take('ack')).toMatchObject({ id: 'c-1' });
+  });
+});
+
 describe('commands', () => {
   it('of one connection run one after the other and are answered in order', async () => {
     const town = await openTown();

@@ -19,13 +19,17 @@ const wallClock = createWallClock();
 /** Whose pages may use REST. */
 export const PAGE_ORIGIN = 'https://app.example.com';
 
-export const tokenFor = (role: Role, subject: string, ttlS = 600): Promise<string> =>
-  issueToken({ secret: SECRET, role, subject, ttlS, wallNowMs: wallClock.nowMs() });
+export const tokenFor = (role: Role, subject: string, ttlS = 600, sessionId?: string): Promise<string> =>
+  issueToken({
+    ...{ secret: SECRET, role, subject, ttlS, wallNowMs: wallClock.nowMs() },
+    ...(sessionId === undefined ? {} : { sessionId }),
+  });
 
 /** A real server on a free port before a recording desk. */
 export class Town {
   readonly desk = new RecordingDesk();
   readonly errors: unknown[] = [];
+  private readonly ended = new Set<string>();
   readonly gateway: Gateway;
   readonly rest: RestServer;
   port = 0;
@@ -38,7 +42,10 @@ export class Town {
     metricsToken: string | undefined,
   ) {
     const onError = (error: unknown): void => void this.errors.push(error);
-    const auth = createAuth({ secrets: [SECRET], wallNowMs: () => wallClock.nowMs() });
+    const auth = createAuth({
+      ...{ secrets: [SECRET], wallNowMs: () => wallClock.nowMs() },
+      isRevoked: ({ sessionId }) => sessionId !== null && this.ended.has(sessionId),
+    });
     this.rest = new RestServer({
       ...{ desk: this.desk, auth, wallClock, limits: rest, onError },
       ...(metricsToken === undefined ? {} : { metricsToken }),
@@ -70,6 +77,12 @@ export class Town {
     await Promise.all(this.clients.map((client) => client.gone));
   }
 
+  /** As when a session is ended, here or elsewhere. */
+  end(sessionId: string): void {
+    this.ended.add(sessionId);
+    this.gateway.endSessions(new Set([sessionId]));
+  }
+
   url(path: string): string {
     return `http://127.0.0.1:${this.port}${path}`;
   }
@@ -84,6 +97,7 @@ export class Town {
       welcome?: boolean;
       /** Instead of the town's own. */
       port?: number;
+      sessionId?: string;
     } = {},
   ): Promise<Client> {
     const encoding = options.encoding ?? 'msgpack';
@@ -91,7 +105,7 @@ export class Town {
     const query = resume === undefined ? '' : `?epoch=${resume.epoch}&seq=${resume.seq}`;
     const port = options.port ?? this.port;
     const socket = new WebSocket(`ws://127.0.0.1:${port}/v1/socket${query}`, SUBPROTOCOLS[encoding], {
-      headers: { authorization: `Bearer ${await tokenFor(role, subject)}` },
+      headers: { authorization: `Bearer ${await tokenFor(role, subject, 600, options.sessionId)}` },
     });
     const client = new Client(socket, encoding);
     this.clients.push(client);

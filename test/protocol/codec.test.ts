@@ -149,7 +149,12 @@ describe('msgpack', () => {
         fc.double({ noNaN: true }),
         fc.string({ unit: 'binary' }),
         fc.array(tie('value'), { maxLength: 20 }),
-        fc.dictionary(fc.string({ unit: 'grapheme' }), tie('value'), { maxKeys: 20 }),
+        // The one name that is left out on purpose: `__proto__` would change the object, not fill it.
+        fc.dictionary(
+          fc.string({ unit: 'grapheme' }).filter((key) => key !== '__proto__'),
+          tie('value'),
+          { maxKeys: 20 },
+        ),
       ),
     })).value;
     fc.assert(

@@ -16,6 +16,7 @@ const LAYERS: Record<string, number> = {
   media: 3,
   matching: 4,
   dispatch: 4,
+  accounts: 4,
   cluster: 5,
   gateway: 6,
   rest: 6,

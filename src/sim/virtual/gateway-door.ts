@@ -64,7 +64,7 @@ export class GatewayDoor implements Doorway {
   }
 
   open(member: Member, encoding: Encoding, resume: ResumePoint | null, sink: FrameSink): ServerEnd {
-    const who = { member, encoding, address: '198.51.100.1', expiresMs: Infinity };
+    const who = { member, encoding, address: '198.51.100.1', expiresMs: Infinity, sessionId: null };
     const connection = new Connection(who, this.context);
     const socket = new VirtualSocket(sink, { connection, resume }, () => this.close(socket));
     void this.behavior.open?.(socket.asSocket());

@@ -2,6 +2,7 @@ import type { DriverId, RiderId, TripId } from '../domain/ids.ts';
 import type { Place } from '../domain/place.ts';
 import { reachOf } from '../domain/permission.ts';
 import { accepted, rejected, type Result } from '../domain/rejection.ts';
+import type { Vehicle } from '../domain/vehicle.ts';
 import { createErrorLog } from '../lib/error-log.ts';
 import { OverloadedError } from '../store/group-commit.ts';
 import type { NearbyDriver, Snapshot, TripView } from '../protocol/messages.ts';
@@ -14,13 +15,21 @@ import { riderCommand } from './rider-desk.ts';
 import { connectPlace, seatDriver, seatRider } from './seating.ts';
 import { riderSnapshot, snapshotOfDriver } from './snapshots.ts';
 
+/** Whether a driver may go on duty with a vehicle, or `not_approved`; rejects when its store is out of reach. */
+export type Approval = (driverId: DriverId, vehicle: Vehicle) => Promise<Result<null>>;
+
+/** For accounts that are kept elsewhere: whoever signs a driver's token has approved of the driver. */
+const APPROVED: Approval = () => Promise.resolve(accepted(null));
+
 /** The desk over an engine: authorises, runs, and turns a store out of reach into `unavailable`. */
 export class FrontDesk implements Desk {
   private readonly engine: Engine;
+  private readonly approval: Approval;
   private readonly outOfReach: (error: unknown) => void;
 
-  constructor(engine: Engine) {
+  constructor(engine: Engine, approval = APPROVED) {
     this.engine = engine;
+    this.approval = approval;
     const { log, clock } = engine;
     this.outOfReach = createErrorLog({ log, clock, what: 'commands met a store out of reach' });
   }
@@ -30,7 +39,11 @@ export class FrontDesk implements Desk {
   }
 
   driver(driverId: DriverId, command: DriverCommand): Promise<Result<AckBody>> {
-    return this.guarded(() => driverCommand(this.engine, driverId, command));
+    return this.guarded(() =>
+      command.t === 'online'
+        ? this.goOnline(driverId, command)
+        : driverCommand(this.engine, driverId, command),
+    );
   }
 
   rider(riderId: RiderId, command: RiderCommand): Promise<Result<AckBody>> {
@@ -96,6 +109,21 @@ export class FrontDesk implements Desk {
       ]);
       return accepted({ trip: views.forDriver(trip), decisions, offers, events });
     });
+  }
+
+  private async goOnline(
+    driverId: DriverId,
+    command: Extract<DriverCommand, { t: 'online' }>,
+  ): Promise<Result<AckBody>> {
+    const before = await this.approval(driverId, command);
+    if (!before.ok) return before;
+    const answer = await driverCommand(this.engine, driverId, command);
+    if (!answer.ok) return answer;
+    // Suspended in between, the driver was told to go off duty perhaps before being on it.
+    const after = await this.approval(driverId, command);
+    if (after.ok) return answer;
+    await driverCommand(this.engine, driverId, { t: 'offline', id: command.id });
+    return after;
   }
 
   /** Errors with a code come from a store or the system: the caller may try again. All others are bugs and go up. */

@@ -40,6 +40,7 @@ export const STATUS_OF: Readonly<Record<RejectionCode, number>> = {
   wrong_state: 409,
   wrong_pin: 409,
   too_early: 409,
+  not_approved: 403,
 };
 
 /** Every operation, by its id. A test walks each with every role. */

@@ -4,13 +4,14 @@ import { createEngine } from '../../src/dispatch/create-engine.ts';
 import { NO_DISPATCH_METER } from '../../src/dispatch/dispatch-meter.ts';
 import { DEFAULT_ENGINE_LIMITS } from '../../src/dispatch/engine.ts';
 import { ALONE } from '../../src/dispatch/peers.ts';
-import { FrontDesk } from '../../src/dispatch/front-desk.ts';
+import { type Approval, FrontDesk } from '../../src/dispatch/front-desk.ts';
 import { DEFAULT_GRID } from '../../src/domain/cell.ts';
 import type { DriverId, RiderId } from '../../src/domain/ids.ts';
 import { createMemoryClaims } from '../../src/geo/claims-memory.ts';
 import { DriverIndex } from '../../src/geo/driver-index.ts';
 import { createIngest } from '../../src/geo/ingest.ts';
 import { DEFAULT_PING_LIMITS } from '../../src/geo/ping-filter.ts';
+import { accepted, rejected } from '../../src/domain/rejection.ts';
 import { idleLoop } from '../../src/lib/clock.ts';
 import { randomPin, randomUuidV7 } from '../../src/lib/entropy.ts';
 import { SILENT_LOG } from '../../src/lib/log.ts';
@@ -40,7 +41,7 @@ class SlowDutyStore extends MemoryTripStore {
 }
 
 /** A desk over an engine whose ticks come when the test says so. */
-function openDesk() {
+function openDesk(approval?: Approval) {
   const clock = new MovedClock();
   const store = new SlowDutyStore();
   const index = new DriverIndex({ grid: DEFAULT_GRID, driversMax: 10 });
@@ -62,7 +63,7 @@ function openDesk() {
     ids: { newId: () => randomUuidV7(clock.nowMs()), newPin: randomPin },
     limits: DEFAULT_ENGINE_LIMITS,
   });
-  const desk = new FrontDesk(engine);
+  const desk = new FrontDesk(engine, approval);
   const { dispatcher } = engine.markets.get(DEFAULT_MARKET.marketId)!;
   const tick = async (): Promise<void> => {
     dispatcher.input({ kind: 'tick' });
@@ -92,5 +93,27 @@ describe('a driver who goes off duty', () => {
     expect(await store.liveOfferOfDriver(DRIVER)).toBeNull();
     expect([...dispatcher.state.requests.values()].map(({ offers }) => offers.size)).toEqual([0]);
     expect(told.at(-1)).toMatchObject({ t: 'offer_closed' });
+  });
+});
+
+describe('a driver who is not approved', () => {
+  const ONLINE = { t: 'online', id: 'on', vehicleClass: 'economy', seats: 4 } as const;
+
+  it('does not go on duty', async () => {
+    const { desk, store } = openDesk(() => Promise.resolve(rejected('not_approved')));
+    expect(await desk.driver(DRIVER, ONLINE)).toMatchObject({ ok: false, code: 'not_approved' });
+    expect(await store.dutyOf(DRIVER)).toBeNull();
+  });
+
+  it('goes off duty again when that came while going on it, and is asked about with the vehicle', async () => {
+    const answers = [accepted(null), rejected('not_approved')];
+    const asked: unknown[] = [];
+    const { desk, store } = openDesk((driverId, vehicle) => {
+      asked.push([driverId, vehicle]);
+      return Promise.resolve(answers.shift()!);
+    });
+    expect(await desk.driver(DRIVER, ONLINE)).toMatchObject({ ok: false, code: 'not_approved' });
+    expect(await store.dutyOf(DRIVER)).toMatchObject({ onDuty: false });
+    expect(asked[0]).toMatchObject([DRIVER, { vehicleClass: 'economy', seats: 4 }]);
   });
 });

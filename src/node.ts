@@ -23,6 +23,7 @@ import { randomPin, randomToken, randomUuidV7 } from './lib/entropy.ts';
 import { createErrorLog } from './lib/error-log.ts';
 import type { Log } from './lib/log.ts';
 import { createPrng, type Prng } from './lib/prng.ts';
+import { createNodeServices, type NodeServices } from './node-services.ts';
 import { openNodeStores, withPatientPool, type NodeStores } from './node-stores.ts';
 import { contractFiles } from './protocol/contract.ts';
 import { createRedisKeys } from './protocol/redis-keys.ts';
@@ -97,6 +98,7 @@ class Node {
   private readonly desk: ShelteredDesk;
   /** One for both doors: its tries and its tokens count together. */
   private readonly auth: Auth;
+  private readonly services: NodeServices;
   private readonly rest: RestServer;
   private readonly gateway: Gateway;
   private address: string | null = null;
@@ -143,6 +145,13 @@ class Node {
     });
     const secrets = options.authSecrets.map((secret) => Buffer.from(secret, 'utf8'));
     this.auth = createAuth({ secrets, wallNowMs: () => wallClock.nowMs() });
+    this.services = createNodeServices({
+      sql: stores.sql,
+      engine,
+      secret: secrets[0]!,
+      clock: options.clock,
+      log,
+    });
     this.rest = this.createRest();
     this.gateway = this.createGateway();
   }
@@ -245,6 +254,7 @@ class Node {
       'both are generated',
     );
     return new RestServer({
+      handlers: this.services.handlers,
       ...{ desk, auth: this.auth, wallClock, readiness: () => this.readiness() },
       trustForwardedFor: config.trustForwardedFor === 'yes',
       corsOrigins: config.corsOrigins,
@@ -252,6 +262,7 @@ class Node {
       ...(config.metricsToken === null ? {} : { metricsToken: config.metricsToken }),
       contract: contract as Record<keyof typeof contract, string>,
       onError: (error, fields) => log.error({ err: error, ...fields }, 'an HTTP request broke'),
+      onOutOfReach: createErrorLog({ log, clock: wallClock, what: 'HTTP requests met a store out of reach' }),
     });
   }
 
@@ -283,6 +294,7 @@ class Node {
       ...{ engine: replica.engine, mirror, gateway: gateway.counters, rest: rest.counters },
       claimCommands: () => this.claims.commands,
       commandsQueued: () => store.commandsQueued,
+      services: this.services.counts,
     });
     const { cluster, remote, engine } = replica;
     this.metrics.publishCluster({ cluster, remote, engine, bus: this.bus });

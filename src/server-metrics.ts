@@ -8,6 +8,7 @@ import type { ShelteredDesk } from './dispatch/sheltered-desk.ts';
 import type { GatewayCounters } from './gateway/counters.ts';
 import type { DriverMirror } from './geo/driver-mirror.ts';
 import { by, one, publishers, type Publish } from './metric-publishers.ts';
+import type { ServiceCounts } from './node-services.ts';
 import type { RestCounters } from './rest/rest-server.ts';
 import type { RetryBudget } from './store/retry.ts';
 import type { PostgresTripStore } from './store/trip-store-postgres.ts';
@@ -27,6 +28,7 @@ export interface MetricSources {
   readonly rest: RestCounters;
   readonly claimCommands: () => number;
   readonly commandsQueued: () => number;
+  readonly services: Readonly<ServiceCounts>;
 }
 
 /** What holds load off, and off which store. */
@@ -189,7 +191,8 @@ function publishEngine(totals: Publish, levels: Publish, sources: MetricSources)
   levels('store_queue', [], 'commands waiting for the database', () => one(sources.commandsQueued()));
 }
 
-function publishEdges(totals: Publish, levels: Publish, { gateway, rest }: MetricSources): void {
+function publishEdges(totals: Publish, levels: Publish, { gateway, rest, services }: MetricSources): void {
+  totals('sos_calls_total', [], 'calls for help taken in here', () => one(services.sosRaised));
   totals('fixes_dropped_total', [], 'fixes above a connection’s rate', () => one(gateway.fixesDropped));
   totals('messages_in_total', ['type'], 'frames received', () => by('type', gateway.messagesIn));
   totals('messages_out_total', ['type'], 'messages sent', () => by('type', gateway.messagesOut));

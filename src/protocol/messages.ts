@@ -6,14 +6,14 @@ import { REJECTIONS } from '../domain/rejection.ts';
 
 /** The one schema source of the wire: types, validators, `proto/` and the REST bodies all come from here. */
 
-const oneOf = <const T extends readonly string[]>(values: T, description: string) =>
+export const oneOf = <const T extends readonly string[]>(values: T, description: string) =>
   Type.Unsafe<T[number]>(Type.Enum([...values], { description }));
 
 const text = (max: number, description: string) => Type.String({ minLength: 1, maxLength: max, description });
 const unixMs = (description: string) =>
   Type.Number({ minimum: 0, maximum: 1e14, description: `${description} (Unix milliseconds)` });
 
-const PlaceSchema = Type.Object(
+export const PlaceSchema = Type.Object(
   { lat: Type.Number({ minimum: -90, maximum: 90 }), lng: Type.Number({ minimum: -180, maximum: 180 }) },
   { $id: 'Place', description: 'WGS 84 degrees' },
 );
@@ -148,7 +148,7 @@ const OfferViewSchema = Type.Object(
   },
   { $id: 'OfferView' },
 );
-const Maybe = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+export const Maybe = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 export const TripViewSchema = Type.Object(
   {
     tripId: Uuid('of the trip'),

@@ -3,6 +3,7 @@ import type { RejectionCode } from '../domain/rejection.ts';
 import { COMMAND_ID_PATTERN } from './messages.ts';
 import type { Operation } from './operation.ts';
 import { TRIP_OPERATIONS } from './rest-trips.ts';
+import { TRUST_OPERATIONS } from './rest-trust.ts';
 
 /** The REST half of the contract: all operations, and which status each rejection has. */
 
@@ -44,7 +45,10 @@ export const STATUS_OF: Readonly<Record<RejectionCode, number>> = {
 };
 
 /** Every operation, by its id. A test walks each with every role. */
-export const OPERATIONS = { ...TRIP_OPERATIONS } as const satisfies Record<string, Operation>;
+export const OPERATIONS = { ...TRIP_OPERATIONS, ...TRUST_OPERATIONS } as const satisfies Record<
+  string,
+  Operation
+>;
 
 export type OperationId = keyof typeof OPERATIONS;
 /** The table with the optional members visible. */

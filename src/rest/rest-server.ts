@@ -8,6 +8,7 @@ import { type BucketRate, KeyedBuckets } from '../lib/token-bucket.ts';
 import { readJson } from '../protocol/json-reader.ts';
 import { IDEMPOTENCY_KEY_PATTERN, type OperationId } from '../protocol/rest.ts';
 import type { Call, Handler } from './call.ts';
+import { failureKind } from '../store/retry.ts';
 import { Cors } from './cors.ts';
 import { Exchange } from './exchange.ts';
 import { bodyOf, createTripHandlers } from './trip-handlers.ts';
@@ -58,6 +59,8 @@ export interface RestOptions extends Omit<ProbeOptions, 'watcher'> {
   readonly corsOrigins?: readonly string[];
   /** What broke while answering; logged once, here. */
   readonly onError: (error: unknown, fields: Record<string, unknown>) => void;
+  /** A store did not answer, and the client was told to ask again. */
+  readonly onOutOfReach: (error: unknown) => void;
 }
 
 /** Answers by operation and status, for the metrics; `aborted` when the client went away first. */
@@ -237,6 +240,10 @@ export class RestServer {
         ? exchange.json(route.status, route.status === 204 ? '' : bodyOf(route.id, result.value))
         : exchange.problem(problemOf(result));
     const fail = (error: unknown): void => {
+      if (failureKind(error) !== 'final') {
+        this.options.onOutOfReach(error);
+        return exchange.problem(problemOf(rejected('unavailable')));
+      }
       this.options.onError(error, { operation: route.id });
       exchange.problem(httpProblem('internal'));
     };

@@ -47,7 +47,7 @@ export class Town {
       isRevoked: ({ sessionId }) => sessionId !== null && this.ended.has(sessionId),
     });
     this.rest = new RestServer({
-      ...{ desk: this.desk, auth, wallClock, limits: rest, onError },
+      ...{ desk: this.desk, auth, wallClock, limits: rest, onError, onOutOfReach: onError },
       ...(metricsToken === undefined ? {} : { metricsToken }),
       metrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'up 1\n' }),
       readiness: async () => this.ready,

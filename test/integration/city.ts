@@ -141,7 +141,11 @@ export abstract class ServedCity {
   }
 
   /** One HTTP request, signed in as `role` and `id` where they are given. */
-  async http<B = Problem>(method: 'GET' | 'POST', path: string, call: HttpCall = {}): Promise<HttpAnswer<B>> {
+  async http<B = Problem>(
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    path: string,
+    call: HttpCall = {},
+  ): Promise<HttpAnswer<B>> {
     const headers: Record<string, string> = { ...call.headers };
     if (call.role !== undefined)
       headers['authorization'] ??= `Bearer ${await tokenFor(call.role, this.id(call.id ?? call.role))}`;

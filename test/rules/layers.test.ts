@@ -17,6 +17,7 @@ const LAYERS: Record<string, number> = {
   matching: 4,
   dispatch: 4,
   accounts: 4,
+  trust: 4,
   cluster: 5,
   gateway: 6,
   rest: 6,

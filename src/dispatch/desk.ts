@@ -30,6 +30,10 @@ export interface ConnectPlace {
 
 export type DriverCommand = Exclude<DriverMessage, { t: 'ping' | 'pings' }>;
 export type RiderCommand = RiderMessage;
+/** By hand, over REST; `id` is the idempotency key. */
+export type OperatorCommand =
+  | { readonly t: 'cancel'; readonly id: string; readonly tripId: string; readonly reason: string }
+  | { readonly t: 'assign'; readonly id: string; readonly tripId: string; readonly driverId: string };
 
 /** What an `ack` carries besides the command's id. */
 export type AckBody = Omit<Extract<ServerMessage, { t: 'ack' }>, 't' | 'id'>;
@@ -50,6 +54,8 @@ export interface Desk {
   pings(driverId: DriverId, rows: Float64Array, count: number, hint?: number): number;
   driver(driverId: DriverId, command: DriverCommand): Promise<Result<AckBody>>;
   rider(riderId: RiderId, command: RiderCommand): Promise<Result<AckBody>>;
+  /** Whoever calls has seen to it that this operator may. */
+  operator(operatorId: string, command: OperatorCommand): Promise<Result<AckBody>>;
   snapshot(principal: Principal): Promise<Result<Snapshot>>;
   /**
    * The account has connected here and has no session yet: takes its seat from whichever replica had it, and answers the

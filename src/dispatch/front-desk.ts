@@ -6,9 +6,19 @@ import type { Vehicle } from '../domain/vehicle.ts';
 import { createErrorLog } from '../lib/error-log.ts';
 import { OverloadedError } from '../store/group-commit.ts';
 import type { NearbyDriver, Snapshot, TripView } from '../protocol/messages.ts';
-import type { AckBody, ConnectPlace, Desk, DriverCommand, Member, Principal, RiderCommand } from './desk.ts';
+import type {
+  AckBody,
+  ConnectPlace,
+  Desk,
+  DriverCommand,
+  Member,
+  OperatorCommand,
+  Principal,
+  RiderCommand,
+} from './desk.ts';
 import { driverCommand } from './driver-desk.ts';
 import type { Engine } from './engine.ts';
+import { operatorCommand } from './operator-desk.ts';
 import { nearbyDrivers } from './nearby.ts';
 import { takePings } from './pings.ts';
 import { riderCommand } from './rider-desk.ts';
@@ -48,6 +58,10 @@ export class FrontDesk implements Desk {
 
   rider(riderId: RiderId, command: RiderCommand): Promise<Result<AckBody>> {
     return this.guarded(() => riderCommand(this.engine, riderId, command));
+  }
+
+  operator(operatorId: string, command: OperatorCommand): Promise<Result<AckBody>> {
+    return this.guarded(() => operatorCommand(this.engine, operatorId, command));
   }
 
   snapshot(principal: Principal): Promise<Result<Snapshot>> {

@@ -6,7 +6,16 @@ import type { Clock } from '../lib/clock.ts';
 import { withDeadline } from '../lib/deadline.ts';
 import { Turnstile } from '../lib/turnstile.ts';
 import type { NearbyDriver, Snapshot, TripView } from '../protocol/messages.ts';
-import type { AckBody, ConnectPlace, Desk, DriverCommand, Member, Principal, RiderCommand } from './desk.ts';
+import type {
+  AckBody,
+  ConnectPlace,
+  Desk,
+  DriverCommand,
+  Member,
+  OperatorCommand,
+  Principal,
+  RiderCommand,
+} from './desk.ts';
 import type { LoadLevel } from './load-level.ts';
 
 /** How much a desk takes on, and for how long it is waited for. */
@@ -99,6 +108,10 @@ export class ShelteredDesk implements Desk {
     }
     const isOptional = command.t === 'request' || command.t === 'quote' || command.t === 'nearby';
     return this.answer(isOptional ? optionalInFlightMax : inFlightMax, () => desk.rider(riderId, command));
+  }
+
+  operator(operatorId: string, command: OperatorCommand): Promise<Result<AckBody>> {
+    return this.answer(this.limits.inFlightMax, () => this.options.desk.operator(operatorId, command));
   }
 
   snapshot(principal: Principal): Promise<Result<Snapshot>> {

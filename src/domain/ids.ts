@@ -21,7 +21,8 @@ export interface IdSource {
   newPin(): string;
 }
 
-const ACCOUNT = /^[A-Za-z0-9_.:-]{1,64}$/;
+export const ACCOUNT_ID_PATTERN = '^[A-Za-z0-9_.:-]{1,64}$';
+const ACCOUNT = new RegExp(ACCOUNT_ID_PATTERN, 'u');
 
 /** True for what may stand as the subject of a token. */
 export function isAccountId(text: string): boolean {

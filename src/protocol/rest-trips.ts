@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox';
+import { ACCOUNT_ID_PATTERN } from '../domain/ids.ts';
 import {
   NearbyDriverSchema,
   QuoteSchema,
@@ -11,6 +12,10 @@ import type { Operation } from './operation.ts';
 
 const RideSchema = Type.Object(RideFields, { $id: 'Ride', description: 'what a rider asks for' });
 const CancelSchema = Type.Object({ reason: ReasonSchema }, { $id: 'Cancel' });
+const AssignSchema = Type.Object(
+  { driverId: Type.String({ pattern: ACCOUNT_ID_PATTERN }) },
+  { $id: 'Assign' },
+);
 const NearbySchema = Type.Object({ drivers: Type.Array(NearbyDriverSchema) }, { $id: 'Nearby' });
 const ConnectSchema = Type.Object(
   {
@@ -31,6 +36,7 @@ const ExplanationSchema = Type.Object(
   },
 );
 export type Ride = Static<typeof RideSchema>;
+export type Assign = Static<typeof AssignSchema>;
 export type Cancel = Static<typeof CancelSchema>;
 
 const PlaceQuery = {
@@ -73,7 +79,7 @@ export const TRIP_OPERATIONS = {
   cancelTrip: {
     method: 'post',
     path: '/v1/trips/{tripId}/cancel',
-    summary: 'Give a trip up, as its rider or its driver.',
+    summary: 'Give a trip up, as its rider or its driver; an operator ends anybody’s.',
     permission: 'trip.cancel',
     rate: 'write',
     idempotent: true,
@@ -116,6 +122,19 @@ export const TRIP_OPERATIONS = {
     status: 200,
     answer: NearbySchema,
     example: { query: DOWNTOWN },
+  },
+  assignTrip: {
+    method: 'post',
+    path: '/v1/admin/trips/{tripId}/assign',
+    summary: 'Give a searching trip to a driver on duty who has no other: by hand, without asking.',
+    permission: 'trip.assign',
+    rate: 'write',
+    idempotent: true,
+    body: AssignSchema,
+    params: TripParams,
+    status: 200,
+    answer: TripViewSchema,
+    example: { body: { driverId: 'driver-1' } },
   },
   explainTrip: {
     method: 'get',

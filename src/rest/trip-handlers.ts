@@ -3,7 +3,7 @@ import type { TripId } from '../domain/ids.ts';
 import { accepted, rejected, type Result } from '../domain/rejection.ts';
 import { assert } from '../lib/assert.ts';
 import type { OperationId } from '../protocol/rest.ts';
-import type { Cancel, Ride, TRIP_OPERATIONS } from '../protocol/rest-trips.ts';
+import type { Assign, Cancel, Ride, TRIP_OPERATIONS } from '../protocol/rest-trips.ts';
 import type { NearbyDriver } from '../protocol/messages.ts';
 import type { Call, HandlersOf } from './call.ts';
 import { nearbyJson } from './nearby-json.ts';
@@ -31,7 +31,8 @@ export function createTripHandlers(desk: Desk, nearbyMax: number): HandlersOf<ty
       const cancel = { t: 'cancel', id: key, tripId, reason: (body as Cancel).reason } as const;
       if (principal?.role === 'rider') return tripOf(await desk.rider(principal.riderId, cancel));
       if (principal?.role === 'driver') return tripOf(await desk.driver(principal.driverId, cancel));
-      return forbidden;
+      if (principal === null) return forbidden;
+      return tripOf(await desk.operator(principal.operatorId, cancel));
     },
     quote: async ({ principal, body }) => {
       if (principal?.role !== 'rider') return forbidden;
@@ -47,6 +48,12 @@ export function createTripHandlers(desk: Desk, nearbyMax: number): HandlersOf<ty
       return accepted({ url, zone, here: isHere });
     },
     nearby: ({ query }) => desk.nearby(placeOf(query), nearbyMax),
+    assignTrip: async ({ principal, params, key, body }) => {
+      if (principal === null || !('operatorId' in principal)) return forbidden;
+      const { driverId } = body as Assign;
+      const assign = { t: 'assign', id: key, tripId: params.tripId!, driverId } as const;
+      return tripOf(await desk.operator(principal.operatorId, assign));
+    },
     explainTrip: ({ principal, params }) =>
       principal === null ? forbidden : desk.explain(principal, params.tripId as TripId),
   };

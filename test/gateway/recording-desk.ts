@@ -4,6 +4,7 @@ import type {
   Desk,
   DriverCommand,
   Member,
+  OperatorCommand,
   Principal,
   RiderCommand,
 } from '../../src/dispatch/desk.ts';
@@ -52,7 +53,7 @@ export const TRIP: TripView = {
  * what it was asked. Gates hold it where a test wants to be in between.
  */
 export class RecordingDesk implements Desk {
-  readonly commands: { account: string; command: DriverCommand | RiderCommand }[] = [];
+  readonly commands: { account: string; command: DriverCommand | RiderCommand | OperatorCommand }[] = [];
   readonly fixes: { driverId: string; fix: number[] }[] = [];
   readonly commandGate = new Gate();
   readonly snapshotGate = new Gate();
@@ -78,7 +79,14 @@ export class RecordingDesk implements Desk {
     return this.perform(riderId, command);
   }
 
-  private async perform(account: string, command: DriverCommand | RiderCommand): Promise<Result<AckBody>> {
+  operator(operatorId: string, command: OperatorCommand): Promise<Result<AckBody>> {
+    return this.perform(operatorId, command);
+  }
+
+  private async perform(
+    account: string,
+    command: DriverCommand | RiderCommand | OperatorCommand,
+  ): Promise<Result<AckBody>> {
     this.calls += 1;
     this.commands.push({ account, command });
     if (this.failsWith !== null) throw this.failsWith;
@@ -89,7 +97,7 @@ export class RecordingDesk implements Desk {
     return answer;
   }
 
-  private answerTo(command: DriverCommand | RiderCommand): Result<AckBody> {
+  private answerTo(command: DriverCommand | RiderCommand | OperatorCommand): Result<AckBody> {
     switch (command.t) {
       case 'request':
         return accepted({ trip: { ...TRIP, pickup: command.pickup, dropoff: command.dropoff } });

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { NamedKey } from './lib/envelope.ts';
 
 /** One setting: its name in the environment and as a flag, what it is for, and how its text is read. */
 interface Setting<T> {
@@ -126,6 +127,18 @@ const SETTINGS = {
     'signs tokens, 32 bytes or more; without it one is made and kept under .data/',
   ),
   authSecretOld: secret('AUTH_SECRET_OLD', 'the AUTH_SECRET before: what it has signed stays good'),
+  dataKeys: {
+    ...secret(
+      'DATA_KEYS',
+      'keys of 32 bytes that wrap those of personal data, NAME:BASE64, several with commas: the first wraps, all unwrap; without it one is made and kept under .data/',
+    ),
+    expects: 'NAME:BASE64 of 32 bytes each, with commas between, and each name once',
+    read: (value) => (dataKeysIn(value) === undefined ? undefined : value),
+  },
+  lookupSecret: secret(
+    'LOOKUP_SECRET',
+    'by which accounts are found by phone, 32 bytes or more; changing it loses them; without it one is made and kept under .data/',
+  ),
   metricsToken: secret('METRICS_TOKEN', 'who brings it may read /metrics from elsewhere than this machine'),
   marketFile: text('MARKET_FILE', null, 'JSON with the market served; without it San Francisco'),
   mode: oneOf(
@@ -225,27 +238,47 @@ export function readConfig(
   return read;
 }
 
-/** Signs everybody's tokens; HMAC-SHA-256 wants no less (RFC 7518). */
-const AUTH_SECRET_BYTES_MIN = 32;
+/** HMAC-SHA-256 wants no less (RFC 7518). */
+const SECRET_BYTES_MIN = 32;
 /** Of `entropyBits`: 32 random hexadecimal digits have some 110, `aaaa…` has none. */
 const SECRET_BITS_MIN = 80;
 
 /** Throws a ConfigError, which never quotes a secret. */
 function checkSecrets(config: Config, isProduction: boolean): void {
-  const { authSecret, authSecretOld, metricsToken } = config;
-  for (const [env, value] of Object.entries({ AUTH_SECRET: authSecret, AUTH_SECRET_OLD: authSecretOld })) {
-    if (value !== null && Buffer.byteLength(value) < AUTH_SECRET_BYTES_MIN)
+  const { authSecret, authSecretOld, metricsToken, lookupSecret } = config;
+  const secrets = { AUTH_SECRET: authSecret, AUTH_SECRET_OLD: authSecretOld, LOOKUP_SECRET: lookupSecret };
+  for (const [env, value] of Object.entries(secrets)) {
+    if (value !== null && Buffer.byteLength(value) < SECRET_BYTES_MIN)
       throw new ConfigError(
-        `${env} must have ${AUTH_SECRET_BYTES_MIN} bytes or more: whoever guesses it is everybody.`,
+        `${env} must have ${SECRET_BYTES_MIN} bytes or more: whoever guesses it is everybody.`,
       );
   }
   if (authSecretOld !== null && (authSecret === null || authSecret === authSecretOld))
     throw new ConfigError('AUTH_SECRET_OLD is the secret before AUTH_SECRET: set both, to different ones.');
   if (!isProduction) return;
-  for (const [env, value] of Object.entries({ AUTH_SECRET: authSecret, METRICS_TOKEN: metricsToken })) {
+  const guessed = { AUTH_SECRET: authSecret, LOOKUP_SECRET: lookupSecret, METRICS_TOKEN: metricsToken };
+  for (const [env, value] of Object.entries(guessed)) {
     if (value !== null && entropyBits(value) < SECRET_BITS_MIN)
       throw new ConfigError(`${env} is too easy to guess for production: take \`openssl rand -base64 48\`.`);
   }
+  if (config.dataKeys !== null && dataKeysIn(config.dataKeys)!.some(({ key }) => isEasyKey(key)))
+    throw new ConfigError(
+      'DATA_KEYS holds a key that is too easy to guess for production: take `openssl rand -base64 32`.',
+    );
+}
+
+/** Of 32 random bytes, fewer than 16 different ones come up once in 10^14 keys. */
+const isEasyKey = (key: Uint8Array): boolean => new Set(key).size < 16;
+
+/** The keys that a text such as `2026:BASE64,2025:BASE64` holds, in its order; undefined when it cannot be read. */
+export function dataKeysIn(text: string): NamedKey[] | undefined {
+  const keys = new Map<string, Buffer>();
+  for (const part of text.split(',')) {
+    const [, id, base64] = /^([A-Za-z0-9_-]{1,32}):([A-Za-z0-9+/]{43}=)$/.exec(part.trim()) ?? [];
+    if (id === undefined || base64 === undefined || keys.has(id)) return undefined;
+    keys.set(id, Buffer.from(base64, 'base64'));
+  }
+  return [...keys].map(([id, key]) => ({ id, key }));
 }
 
 /** Shannon's measure over the characters of a text: an upper bound on what a guesser who knows their frequencies has to try. */

@@ -1,4 +1,3 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
@@ -8,6 +7,7 @@ import { issueToken } from './gateway/auth.ts';
 import { AssertionError } from './lib/assert.ts';
 import { createWallClock, type Clock } from './lib/clock.ts';
 import { randomToken } from './lib/entropy.ts';
+import { authSecretsOf, keyKeeperOf, type PersonalSecrets, personalSecretsOf } from './kept-secrets.ts';
 import { SILENT_LOG } from './lib/log.ts';
 import { createPrng } from './lib/prng.ts';
 import { DEFAULT_MARKET, readMarket } from './market-file.ts';
@@ -59,17 +59,25 @@ async function runServer(args: string[], env: Env): Promise<number> {
   const log = pino({ level: config.logLevel, redact: ['token', 'authorization', 'pin'] });
   const markets = [marketOf(config)];
   const clock = clockOf(config);
-  const authSecrets = authSecretsOf(config);
+  const authSecrets = authSecretsOf({ config, dataDir: DATA_DIR });
+  const isProduction = env['NODE_ENV'] === 'production';
+  const personal = personalSecretsOf({ config, dataDir: DATA_DIR, isProduction });
   const stores = await starting(
     'the stores',
     openStores(urlsOf(config), { dataDir: DATA_DIR, keepAs: 'server' }),
   );
   try {
     const { databaseUrl, redisUrl } = stores;
-    const options = { config, markets, log, clock, authSecrets, databaseUrl, redisUrl };
+    const options = {
+      ...{ config, markets, log, clock, authSecrets, databaseUrl, redisUrl },
+      ...{ keeper: keyKeeperOf(personal), lookupSecret: Buffer.from(personal.lookupSecret, 'utf8') },
+    };
     const server =
       config.replicas > 1
-        ? await starting('the replicas', startReplicas(options, args, env))
+        ? await starting(
+            'the replicas',
+            startReplicas(options, args, { ...env, ...secretsEnv(authSecrets, personal) }),
+          )
         : await starting('the server', startNode(options));
     // For whoever started this process to read; the log says the same to people. Only numbers: `stop` is left out.
     console.log(JSON.stringify({ ready: true, ...server }));
@@ -87,19 +95,24 @@ async function startReplicas(
   args: readonly string[],
   env: Env,
 ): Promise<RunningReplicaSet> {
-  const { config, log, databaseUrl, redisUrl, authSecrets } = options;
-  const [authSecret] = authSecrets;
+  const { config, log, databaseUrl, redisUrl } = options;
   const { applied } = await withPatientPool({ databaseUrl, config, log }, migrate);
   if (applied.length > 0) log.info({ applied }, 'database migrated');
   return startReplicaSet({
     ...{ host: config.host, port: config.port, replicas: config.replicas, log },
     args: [fileURLToPath(import.meta.url), 'server', ...args],
     // Not as arguments: everybody on the machine may read those.
-    env: { ...env, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, AUTH_SECRET: authSecret },
+    env: { ...env, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl },
     clock: createWallClock(),
     prng: createPrng(BigInt(`0x${randomToken(8)}`)),
     onLine: (line, to) => process[to].write(`${line}\n`),
   });
+}
+
+/** The same secrets for all replicas, also those that were made here. */
+function secretsEnv(authSecrets: readonly string[], personal: PersonalSecrets): Record<string, string> {
+  const { dataKeys, lookupSecret } = personal;
+  return { AUTH_SECRET: authSecrets[0]!, DATA_KEYS: dataKeys, LOOKUP_SECRET: lookupSecret };
 }
 
 /** Something around the program is not as it must be: told in one sentence. */
@@ -171,18 +184,6 @@ async function auditDatabase(databaseUrl: string, env: Env): Promise<AuditReport
   return withPatientPool({ databaseUrl, config, log: SILENT_LOG }, auditTrips);
 }
 
-/** The operator's, the newest first, or one made for this checkout, readable by its user alone. */
-function authSecretsOf({ authSecret, authSecretOld }: Config): string[] {
-  if (authSecret !== null) return authSecretOld === null ? [authSecret] : [authSecret, authSecretOld];
-  const file = path.join(DATA_DIR, 'auth-secret');
-  if (!existsSync(file)) {
-    mkdirSync(DATA_DIR, { recursive: true });
-    writeFileSync(file, randomToken(32), { mode: 0o600, flag: 'wx' });
-  }
-  chmodSync(file, 0o600);
-  return [readFileSync(file, 'utf8').trim()];
-}
-
 /** SIGTERM, Ctrl-C, or the end of the process that started this one with a channel to it. */
 function untilToldToStop(): Promise<void> {
   // It ended while this one was starting. Without a channel it is undefined.
@@ -215,7 +216,7 @@ async function printToken(args: string[], env: Env): Promise<number> {
   const days = Number(values.get('--days') ?? '1');
   if (role === undefined || !isRole(role) || !subject || !(days > 0))
     throw new ConfigError(`token needs --role ${ROLES.join('|')} and --id ACCOUNT; --days N for how long.`);
-  const secret = Buffer.from(authSecretsOf(readConfig(env, []))[0]!, 'utf8');
+  const secret = Buffer.from(authSecretsOf({ config: readConfig(env, []), dataDir: DATA_DIR })[0]!, 'utf8');
   const wallNowMs = createWallClock().nowMs();
   console.log(await issueToken({ secret, role, subject, ttlS: days * DAY_S, wallNowMs }));
   return 0;

@@ -20,6 +20,7 @@ import { assert } from './lib/assert.ts';
 import { cpuMs, createWallClock, stopwatchMs, type Clock } from './lib/clock.ts';
 import { withDeadline } from './lib/deadline.ts';
 import { randomPin, randomToken, randomUuidV7 } from './lib/entropy.ts';
+import type { KeyKeeper } from './lib/envelope.ts';
 import { createErrorLog } from './lib/error-log.ts';
 import type { Log } from './lib/log.ts';
 import { createPrng, type Prng } from './lib/prng.ts';
@@ -42,6 +43,10 @@ export interface NodeOptions {
   readonly redisUrl: string;
   /** The first signs; all are accepted. */
   readonly authSecrets: readonly string[];
+  /** Wraps the keys of personal data. */
+  readonly keeper: KeyKeeper;
+  /** By which accounts are found by phone or e-mail; the same for ever. */
+  readonly lookupSecret: Uint8Array;
   /** The engine's clock; the machine's own unless this is a demo. */
   readonly clock: Clock;
   readonly log: Log;

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { ConfigError, configHelp, readConfig, withSecretsFromFiles } from '../src/config.ts';
+import { ConfigError, configHelp, dataKeysIn, readConfig, withSecretsFromFiles } from '../src/config.ts';
+import { authSecretsOf, keyKeeperOf, type PersonalSecrets, personalSecretsOf } from '../src/kept-secrets.ts';
 
 const dir = mkdtempSync(path.join(tmpdir(), 'hexdispatch-config-'));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -135,5 +136,50 @@ describe('a secret', () => {
     const wrong = 'AUTH_SECRET_OLD is the secret before AUTH_SECRET: set both, to different ones.';
     expect(messageOf(() => readConfig({ AUTH_SECRET_OLD: before }, []))).toBe(wrong);
     expect(messageOf(() => readConfig({ AUTH_SECRET: now, AUTH_SECRET_OLD: now }, []))).toBe(wrong);
+  });
+
+  const dataKey = (name: string, key = randomBytes(32)): string => `${name}:${key.toString('base64')}`;
+
+  it('of personal data is a list of named keys, each of 32 bytes and with a name of its own', () => {
+    const [fresh, old] = [randomBytes(32), randomBytes(32)];
+    const { dataKeys } = readConfig({ DATA_KEYS: `${dataKey('b', fresh)}, ${dataKey('a', old)}` }, []);
+    expect(dataKeysIn(dataKeys!)).toEqual([
+      { id: 'b', key: fresh },
+      { id: 'a', key: old },
+    ]);
+    const twice = `${dataKey('a')},${dataKey('a')}`;
+    for (const wrong of [
+      dataKey('a', randomBytes(31)),
+      dataKey('a b'),
+      dataKey(''),
+      `${dataKey('a')},`,
+      twice,
+    ]) {
+      const message = messageOf(() => readConfig({ DATA_KEYS: wrong }, []));
+      expect(message).toContain('DATA_KEYS must be NAME:BASE64');
+      expect(message).not.toContain(wrong.slice(-20));
+    }
+  });
+
+  it('of personal data is refused in production when it is missing or easy to guess', () => {
+    const easy = { NODE_ENV: 'production', DATA_KEYS: dataKey('a', Buffer.from('0123'.repeat(8))) };
+    expect(messageOf(() => readConfig(easy, []))).toContain('too easy to guess');
+    const given = { DATA_KEYS: dataKey('a'), LOOKUP_SECRET: strong() };
+    const of = (env: Record<string, string>): PersonalSecrets =>
+      personalSecretsOf({ config: readConfig(env, []), dataDir: dir, isProduction: true });
+    expect(of(given)).toEqual({ dataKeys: given.DATA_KEYS, lookupSecret: given.LOOKUP_SECRET });
+    for (const name of ['DATA_KEYS', 'LOOKUP_SECRET'])
+      expect(messageOf(() => of({ ...given, [name]: '' }))).toContain('must be set');
+  });
+
+  it('that was not set is made once, kept, and readable by its user alone', () => {
+    const options = { config: readConfig({}, []), dataDir: path.join(dir, 'kept') };
+    const first = personalSecretsOf({ ...options, isProduction: false });
+    expect(personalSecretsOf({ ...options, isProduction: false })).toEqual(first);
+    expect(keyKeeperOf(first).currentKeyId).toBe('k1');
+    expect(authSecretsOf(options)).toEqual(authSecretsOf(options));
+    const files = readdirSync(options.dataDir);
+    expect(files.sort()).toEqual(['auth-secret', 'data-keys', 'lookup-secret']);
+    for (const name of files) expect(statSync(path.join(options.dataDir, name)).mode & 0o777).toBe(0o600);
   });
 });

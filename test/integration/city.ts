@@ -20,6 +20,7 @@ import { auditTrips } from '../../src/store/audit-postgres.ts';
 import type { FreshDatabase } from '../stores.ts';
 import { App, type LeftOff } from './app.ts';
 import { MovedClock } from './moved-clock.ts';
+import { PERSONAL } from '../personal-secrets.ts';
 
 export const SECRET = 'a secret of these tests, long enough to be one';
 const wall = createWallClock();
@@ -223,6 +224,7 @@ export class City extends ServedCity {
     const node = await startNode({
       config: readConfig({}, ['--port', '0', '--redis-prefix', this.tag, ...flags]),
       ...{ markets: [this.market], clock: this.clock, authSecrets: [SECRET], log: SILENT_LOG },
+      ...PERSONAL,
       ...{ databaseUrl, redisUrl },
     });
     this.nodes.push(node);

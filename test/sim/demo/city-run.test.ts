@@ -16,6 +16,7 @@ import { SocketLine } from '../../../src/sim/demo/socket-line.ts';
 import { TokenLine } from '../../../src/sim/demo/token-line.ts';
 import { auditTrips } from '../../../src/store/audit-postgres.ts';
 import { freshDatabase, freshRedis } from '../../stores.ts';
+import { PERSONAL } from '../../personal-secrets.ts';
 
 const database = await freshDatabase();
 const redis = await freshRedis();
@@ -31,6 +32,7 @@ describe('a small city on a real server', () => {
     const node = await startNode({
       config: readConfig({}, ['--port', '0']),
       ...{ markets: [market], clock, authSecrets: [SECRET], log: SILENT_LOG },
+      ...PERSONAL,
       databaseUrl: database.url,
       redisUrl: redis.url,
     });

@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Config, ConfigError, dataKeysIn } from './config.ts';
-import { randomToken } from './lib/entropy.ts';
+import { randomToken, secretBytes } from './lib/entropy.ts';
 import { createKeyKeeper, KEY_BYTES, type KeyKeeper } from './lib/envelope.ts';
 
 /** Where secrets come from that were not set: made once for this checkout and kept in `dataDir`, readable by its user alone. */
@@ -33,9 +33,7 @@ export function personalSecretsOf({ config, dataDir, isProduction }: SecretsOpti
   if (isProduction && (dataKeys === null || lookupSecret === null))
     throw new ConfigError('In production DATA_KEYS and LOOKUP_SECRET must be set: see docs/privacy.md.');
   return {
-    dataKeys:
-      dataKeys ??
-      kept(dataDir, 'data-keys', () => `k1:${Buffer.from(randomToken(KEY_BYTES), 'hex').toString('base64')}`),
+    dataKeys: dataKeys ?? kept(dataDir, 'data-keys', () => `k1:${secretBytes(KEY_BYTES).toString('base64')}`),
     lookupSecret: lookupSecret ?? kept(dataDir, 'lookup-secret', () => randomToken(32)),
   };
 }

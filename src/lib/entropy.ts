@@ -6,8 +6,11 @@ import { randomBytes, randomInt } from 'node:crypto';
  * take a Prng.
  */
 export function randomToken(bytes: number): string {
-  return randomBytes(bytes).toString('hex');
+  return secretBytes(bytes).toString('hex');
 }
+
+/** Bytes from the operating system's generator, for keys and nonces. */
+export const secretBytes = (bytes: number): Buffer => randomBytes(bytes);
 
 /** A UUID of version 7 (RFC 9562): 48 bits of `nowMs`, 74 random bits, so that ids made later sort later. */
 export function randomUuidV7(nowMs: number): string {

@@ -1,5 +1,6 @@
-import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto';
 import { assert } from './assert.ts';
+import { secretBytes } from './entropy.ts';
 
 /** What opens what is sealed: 32 bytes, AES-256. */
 export const KEY_BYTES = 32;
@@ -34,7 +35,7 @@ export class EnvelopeError extends Error {
 }
 
 /** A key for the fields of one account. Deleting it, and its wrapped copies, erases all that it has sealed. */
-export const newDataKey = (): Buffer => randomBytes(KEY_BYTES);
+export const newDataKey = (): Buffer => secretBytes(KEY_BYTES);
 
 /** Seals a text so that it opens only with the same key and `context` (where it stands: `account:ID:phone`), which is not stored. 29 bytes longer than its UTF-8. */
 export const sealText = (dataKey: Uint8Array, text: string, context: string): Buffer =>
@@ -85,7 +86,7 @@ export function createKeyKeeper(keys: readonly NamedKey[]): KeyKeeper {
 const wrapContext = (keyId: string): string => `data-key:${keyId}`;
 
 function seal(key: Uint8Array, plain: Uint8Array, context: string): Buffer {
-  const nonce = randomBytes(NONCE_BYTES);
+  const nonce = secretBytes(NONCE_BYTES);
   const cipher = createCipheriv(CIPHER, key, nonce).setAAD(aadOf(context));
   const sealed = cipher.update(plain);
   return Buffer.concat([Buffer.of(VERSION), nonce, sealed, cipher.final(), cipher.getAuthTag()]);

@@ -1,13 +1,17 @@
 import type postgres from 'postgres';
 import type { Engine } from './dispatch/engine.ts';
-import type { TripId } from './domain/ids.ts';
-import type { Clock } from './lib/clock.ts';
+import type { Approval } from './dispatch/front-desk.ts';
+import type { DriverId, TripId } from './domain/ids.ts';
+import type { Result } from './domain/rejection.ts';
+import type { Clock, Timer } from './lib/clock.ts';
 import { deriveKey } from './lib/derived-key.ts';
 import { randomUuidV7 } from './lib/entropy.ts';
+import { createErrorLog } from './lib/error-log.ts';
 import type { Log } from './lib/log.ts';
 import { createTrustHandlers } from './rest/trust-handlers.ts';
 import type { RestOptions } from './rest/rest-server.ts';
 import { PostgresTrustStore } from './store/trust-store-postgres.ts';
+import { LocationWatch } from './trust/location-watch.ts';
 import { TripSharing } from './trust/trip-sharing.ts';
 import { TripTrust } from './trust/trip-trust.ts';
 
@@ -17,28 +21,47 @@ export interface NodeServicesOptions {
   /** The newest: what links are made with. */
   readonly secret: Uint8Array;
   readonly clock: Clock;
+  readonly wallClock: Clock;
   readonly log: Log;
+  /** Off duty by no wish of the driver's; `driver_busy` during a trip. */
+  readonly takeOffDuty: (driverId: DriverId) => Promise<Result<unknown>>;
 }
+
+/** How soon a suspect driver is out of matching. */
+const SUSPECTS_MS = 1_000;
 
 /** For metrics, since the start. */
 export interface ServiceCounts {
   sosRaised: number;
+  readonly driversSuspected: number;
 }
 
 export interface NodeServices {
   /** Of all operations beside those of trips. */
   readonly handlers: NonNullable<RestOptions['handlers']>;
   readonly counts: Readonly<ServiceCounts>;
+  readonly locations: LocationWatch;
+  /** Asked before a driver goes on duty. */
+  readonly approve: Approval;
+  /** Begins what is done regularly; the function answered ends it. */
+  start(): () => void;
 }
 
 /** Puts together what a server does beside dispatching: nothing of it runs while a ride is matched. */
 export function createNodeServices(options: NodeServicesOptions): NodeServices {
-  const { sql, engine, secret, clock, log } = options;
-  const counts: ServiceCounts = { sosRaised: 0 };
+  const { sql, engine, secret, clock, wallClock, log, takeOffDuty } = options;
   const store = new PostgresTrustStore(sql);
+  const nowMs = (): number => clock.nowMs();
+  const locations = new LocationWatch({ store, takeOffDuty, nowMs, log });
+  const counts: ServiceCounts = {
+    sosRaised: 0,
+    get driversSuspected() {
+      return locations.suspected;
+    },
+  };
   const trip = (tripId: TripId) => engine.store.trip(tripId);
   const trust = new TripTrust({
-    ...{ store, trip, nowMs: () => clock.nowMs(), newId: () => randomUuidV7(clock.nowMs()) },
+    ...{ store, trip, nowMs, newId: () => randomUuidV7(clock.nowMs()) },
     onSos: ({ sosId, by, tripId }) => {
       counts.sosRaised += 1;
       log.warn({ sosId, role: by.role, accountId: by.accountId, tripId }, 'somebody calls for help');
@@ -46,7 +69,36 @@ export function createNodeServices(options: NodeServicesOptions): NodeServices {
   });
   const sharing = new TripSharing({ store, trip, key: deriveKey(secret, 'trip sharing') });
   return {
-    handlers: createTrustHandlers({ trust, sharing, view: (one) => engine.views.forDriver(one) }),
+    handlers: createTrustHandlers({
+      trust,
+      sharing,
+      store,
+      nowMs,
+      view: (one) => engine.views.forDriver(one),
+    }),
     counts,
+    locations,
+    approve: (driverId, { mockLocation = false }) => locations.approve(driverId, mockLocation),
+    start: () => {
+      const timer = sweepSuspects(locations, wallClock, log);
+      return () => timer.cancel();
+    },
   };
+}
+
+function sweepSuspects(locations: LocationWatch, wallClock: Clock, log: Log): Timer {
+  const failed = createErrorLog({
+    log,
+    clock: wallClock,
+    what: 'suspect drivers could not be taken off duty',
+  });
+  let isSweeping = false;
+  return wallClock.every(SUSPECTS_MS, () => {
+    if (isSweeping) return;
+    isSweeping = true;
+    void locations
+      .sweep()
+      .catch(failed)
+      .finally(() => (isSweeping = false));
+  });
 }

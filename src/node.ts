@@ -145,18 +145,16 @@ class Node {
         log.warn({ level, before, pressure }, 'the load has changed'),
     });
     this.desk = new ShelteredDesk({
-      ...{ desk: new FrontDesk(engine), load: this.load, wallClock },
+      ...{
+        desk: new FrontDesk(engine, (...asked) => this.services.approve(...asked)),
+        load: this.load,
+        wallClock,
+      },
       onLateError: (error) => log.error({ err: error }, 'a command broke after its time'),
     });
     const secrets = options.authSecrets.map((secret) => Buffer.from(secret, 'utf8'));
     this.auth = createAuth({ secrets, wallNowMs: () => wallClock.nowMs() });
-    this.services = createNodeServices({
-      sql: stores.sql,
-      engine,
-      secret: secrets[0]!,
-      clock: options.clock,
-      log,
-    });
+    this.services = this.createServices(secrets[0]!);
     this.rest = this.createRest();
     this.gateway = this.createGateway();
   }
@@ -243,6 +241,20 @@ class Node {
       limits: { ...DEFAULT_ENGINE_LIMITS, staleMs: config.staleMs, offlineMs: config.offlineMs },
       // Told through the gateway, which serves the engine's desk: this knot is tied here.
       announcer: announceThrough(() => this.gateway.announcer),
+      onMisfix: (driverId, kind) => this.services.locations.note(driverId, kind),
+    });
+  }
+
+  private createServices(secret: Uint8Array): NodeServices {
+    const { clock, log } = this.options;
+    const { engine } = this.replica;
+    return createNodeServices({
+      ...{ sql: this.stores.sql, engine, secret, clock, wallClock: this.wallClock, log },
+      takeOffDuty: async (driverId) => {
+        const off = await this.desk.driver(driverId, { t: 'offline', id: 'by the server' });
+        if (off.ok) engine.announcer.toDriver(driverId, { t: 'duty', status: 'offline' });
+        return off;
+      },
     });
   }
 
@@ -343,7 +355,11 @@ class Node {
         );
       }),
     ];
-    return () => timers.forEach((timer) => timer.cancel());
+    const stopServices = this.services.start();
+    return () => {
+      stopServices();
+      timers.forEach((timer) => timer.cancel());
+    };
   }
 }
 

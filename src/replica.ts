@@ -8,7 +8,8 @@ import type { Engine } from './dispatch/engine.ts';
 import { NEARBY_RADIUS_M } from './dispatch/nearby.ts';
 import { Upkeep } from './dispatch/upkeep.ts';
 import type { GridSpec } from './domain/cell.ts';
-import type { ReplicaId } from './domain/ids.ts';
+import type { DriverId, ReplicaId } from './domain/ids.ts';
+import type { Misfix } from './domain/location-trust.ts';
 import { DriverIndex } from './geo/driver-index.ts';
 import { createIngest } from './geo/ingest.ts';
 import { DEFAULT_PING_LIMITS } from './geo/ping-filter.ts';
@@ -31,6 +32,8 @@ export interface ReplicaOptions extends Omit<EngineOptions, 'index' | 'ingest' |
   /** Where clients reach this replica itself, or null; read with each beat. */
   readonly url: () => string | null;
   readonly timing?: ClusterTiming;
+  /** See Ingest. */
+  readonly onMisfix: (driverId: DriverId, kind: Misfix) => void;
 }
 
 /** Everything of a server behind its doors: an engine among others. */
@@ -63,7 +66,8 @@ export function createReplica(options: ReplicaOptions): Replica {
     }),
   });
   const { cluster, remote } = peers;
-  const ingest = createIngest({ index, limits: DEFAULT_PING_LIMITS });
+  const { onMisfix } = options;
+  const ingest = createIngest({ index, limits: DEFAULT_PING_LIMITS, onMisfix });
   const engine: Engine = createEngine({ ...options, index, ingest, peers: cluster });
   const upkeep = new Upkeep(engine, wallClock);
   return {

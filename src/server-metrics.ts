@@ -192,6 +192,12 @@ function publishEngine(totals: Publish, levels: Publish, sources: MetricSources)
 }
 
 function publishEdges(totals: Publish, levels: Publish, { gateway, rest, services }: MetricSources): void {
+  totals(
+    'drivers_suspected_total',
+    [],
+    'drivers taken off duty because their places cannot be believed',
+    () => one(services.driversSuspected),
+  );
   totals('sos_calls_total', [], 'calls for help taken in here', () => one(services.sosRaised));
   totals('fixes_dropped_total', [], 'fixes above a connection’s rate', () => one(gateway.fixesDropped));
   totals('messages_in_total', ['type'], 'frames received', () => by('type', gateway.messagesIn));

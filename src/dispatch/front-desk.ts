@@ -25,8 +25,11 @@ import { riderCommand } from './rider-desk.ts';
 import { connectPlace, seatDriver, seatRider } from './seating.ts';
 import { riderSnapshot, snapshotOfDriver } from './snapshots.ts';
 
-/** Whether a driver may go on duty with a vehicle, or `not_approved`; rejects when its store is out of reach. */
-export type Approval = (driverId: DriverId, vehicle: Vehicle) => Promise<Result<null>>;
+/** Whether a driver may go on duty so, or why not (`not_approved`, `location_suspect`); rejects when a store is out of reach. */
+export type Approval = (
+  driverId: DriverId,
+  online: Vehicle & { readonly mockLocation?: boolean },
+) => Promise<Result<null>>;
 
 /** For accounts that are kept elsewhere: whoever signs a driver's token has approved of the driver. */
 const APPROVED: Approval = () => Promise.resolve(accepted(null));

@@ -21,6 +21,10 @@ export const REJECTIONS = {
   wrong_state: { retryable: false, message: 'the trip is not in a state that allows this' },
   wrong_pin: { retryable: false, message: 'the PIN is not the one of this trip' },
   too_early: { retryable: true, message: 'the waiting time at the pickup has not passed yet' },
+  location_suspect: {
+    retryable: true,
+    message: 'the places of this driver’s device cannot be believed just now',
+  },
   not_approved: {
     retryable: false,
     message: 'the driver, or this vehicle, is not approved for going on duty',

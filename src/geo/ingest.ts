@@ -1,10 +1,18 @@
 import type { DriverStatus } from '../domain/driver-state.ts';
 import type { DriverId } from '../domain/ids.ts';
+import type { Misfix } from '../domain/location-trust.ts';
 import { assert } from '../lib/assert.ts';
 import { FIX, FIX_WIDTH } from '../protocol/fix-rows.ts';
 import { PINGS_MAX } from '../protocol/messages.ts';
 import type { DriverIndex } from './driver-index.ts';
-import { judgeFix, nextSuspect, type FixVerdict, type PingLimits, type Suspect } from './ping-filter.ts';
+import {
+  isDrivable,
+  judgeFix,
+  nextSuspect,
+  type FixVerdict,
+  type PingLimits,
+  type Suspect,
+} from './ping-filter.ts';
 
 /** `not_on_duty`: the driver is not in the index (slot -1). */
 export type PingOutcome = FixVerdict | 'not_on_duty';
@@ -52,6 +60,8 @@ export interface Ingest {
 export interface IngestOptions {
   readonly index: DriverIndex;
   readonly limits: PingLimits;
+  /** Told of each fix that speaks against the driver's device, while the call that brought it lasts. */
+  readonly onMisfix?: (driverId: DriverId, kind: Misfix) => void;
 }
 
 const SWEEP_SLOTS = 65_536;
@@ -73,6 +83,7 @@ class IndexIngest implements Ingest {
   };
   private readonly index: DriverIndex;
   private readonly limits: PingLimits;
+  private readonly onMisfix: NonNullable<IngestOptions['onMisfix']>;
   /** Only drivers whose last fix was refused for its speed; at most one each. */
   private readonly suspects = new Map<number, Suspect>();
   /**
@@ -90,9 +101,10 @@ class IndexIngest implements Ingest {
   };
   private sweepAt = 0;
 
-  constructor({ index, limits }: IngestOptions) {
+  constructor({ index, limits, onMisfix = () => undefined }: IngestOptions) {
     this.index = index;
     this.limits = limits;
+    this.onMisfix = onMisfix;
     index.onRemove((slot) => this.suspects.delete(slot));
   }
 
@@ -176,8 +188,14 @@ class IndexIngest implements Ingest {
     const suspect = this.suspects.size === 0 ? null : (this.suspects.get(slot) ?? null);
     const verdict = judgeFix(placed ? this.last : null, suspect, this.fix, nowMs, this.limits);
     this.counts[verdict]++;
-    if (verdict === 'impossible_speed') this.suspects.set(slot, nextSuspect(suspect, this.fix, this.limits));
-    else if (verdict === 'ok' && suspect !== null) this.suspects.delete(slot);
+    if (verdict === 'impossible_speed') {
+      this.suspects.set(slot, nextSuspect(suspect, this.fix, this.limits));
+      this.onMisfix(this.index.driverOf(slot)!, 'refused');
+    } else if (verdict === 'ok' && suspect !== null) {
+      this.suspects.delete(slot);
+      if (placed && !isDrivable(this.last, this.fix, this.limits))
+        this.onMisfix(this.index.driverOf(slot)!, 'jump');
+    }
     return verdict;
   }
 

@@ -84,7 +84,8 @@ function agrees(suspect: Suspect, fix: NewFix, limits: PingLimits): boolean {
   return fix.atMs > suspect.atMs && isDrivable(suspect, fix, limits);
 }
 
-function isDrivable(from: SeenFix, to: SeenFix, limits: PingLimits): boolean {
+/** Whether a cab could have come from one to the other: at a speed below the limit, or within the noise. Pure. */
+export function isDrivable(from: SeenFix, to: SeenFix, limits: PingLimits): boolean {
   const degrees = Math.abs(to.lat - from.lat) + Math.abs(to.lng - from.lng);
   // No way is longer than its two legs: most pings need no trigonometry.
   if (degrees * METRES_PER_DEGREE <= limits.jitterM) return true;

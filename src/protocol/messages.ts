@@ -77,6 +77,12 @@ export const DRIVER_MESSAGES = {
       vehicleClass: Class,
       seats: Seats,
       marketId: Type.Optional(text(64, 'which city; needed where the server has several')),
+      mockLocation: Type.Optional(
+        Type.Boolean({
+          description:
+            'true: the device makes its places up. Refused, and ends the duty: send it when that begins, also on duty',
+        }),
+      ),
     },
     'go on duty with this vehicle',
   ),

@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox';
+import { ACCOUNT_ID_PATTERN } from '../domain/ids.ts';
 import { RATING_TAGS, type Stars } from '../domain/rating.ts';
 import { TRIP_STATUSES } from '../domain/trip.ts';
 import { VEHICLE_CLASSES } from '../domain/vehicle.ts';
@@ -63,6 +64,26 @@ const SosPageSchema = Type.Object(
     next: Maybe(Type.String({ description: 'give it as `after` for the next page' })),
   },
   { $id: 'SosPage' },
+);
+
+const SuspicionsSchema = Type.Object(
+  {
+    isSuspect: Type.Boolean({ description: 'kept off duty now' }),
+    suspicions: Type.Array(
+      Type.Object(
+        {
+          sinceMs: Ms,
+          untilMs: Ms,
+          refused: Type.Integer({ minimum: 0, description: 'fixes nobody could have driven to' }),
+          jumps: Type.Integer({ minimum: 0, description: 'jumps that later fixes confirmed' }),
+          isMock: Type.Boolean({ description: 'the device said so itself' }),
+          liftedBy: Maybe(Type.String()),
+        },
+        { $id: 'Suspicion' },
+      ),
+    ),
+  },
+  { $id: 'Suspicions', description: 'when a driver’s places were not believed, and why; the newest first' },
 );
 
 export type RatingBody = Static<typeof RatingSchema>;
@@ -165,5 +186,25 @@ export const TRUST_OPERATIONS = {
     status: 200,
     answer: SosSchema,
     example: { body: { note: 'called back, all is well' } },
+  },
+  driverSuspicions: {
+    method: 'get',
+    path: '/v1/admin/drivers/{driverId}/suspicions',
+    summary: 'Why a driver is, or was, kept off duty for places that cannot be believed.',
+    permission: 'driver.review',
+    rate: 'read',
+    params: { driverId: Type.String({ pattern: ACCOUNT_ID_PATTERN }) },
+    status: 200,
+    answer: SuspicionsSchema,
+  },
+  liftSuspicions: {
+    method: 'delete',
+    path: '/v1/admin/drivers/{driverId}/suspicions',
+    summary: 'Believe the driver’s places again at once.',
+    permission: 'driver.review',
+    rate: 'write',
+    params: { driverId: Type.String({ pattern: ACCOUNT_ID_PATTERN }) },
+    status: 204,
+    answer: null,
   },
 } as const satisfies Record<string, Operation>;

@@ -41,6 +41,7 @@ export const STATUS_OF: Readonly<Record<RejectionCode, number>> = {
   wrong_state: 409,
   wrong_pin: 409,
   too_early: 409,
+  location_suspect: 403,
   not_approved: 403,
 };
 

@@ -47,6 +47,7 @@ export const DRIVER_EXAMPLES: readonly DriverMessage[] = [
     ],
   },
   { t: 'online', id: 'd-1', vehicleClass: 'xl', seats: 6 },
+  { t: 'online', id: 'd-12', vehicleClass: 'economy', seats: 4, mockLocation: false },
   { t: 'offline', id: 'd-2' },
   { t: 'accept', id: 'd-3', offerId: OFFER_ID },
   { t: 'decline', id: 'd-4', offerId: OFFER_ID },

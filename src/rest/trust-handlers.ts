@@ -1,5 +1,5 @@
 import type { Principal } from '../dispatch/desk.ts';
-import type { TripId } from '../domain/ids.ts';
+import type { DriverId, TripId } from '../domain/ids.ts';
 import { accepted, rejected, type Result } from '../domain/rejection.ts';
 import type { Trip } from '../domain/trip.ts';
 import type { TripView } from '../protocol/messages.ts';
@@ -11,7 +11,7 @@ import {
   type SosView,
   type TRUST_OPERATIONS,
 } from '../protocol/rest-trust.ts';
-import type { Side, SosCall, SosCursor } from '../store/trust-store.ts';
+import type { Side, SosCall, SosCursor, TrustStore } from '../store/trust-store.ts';
 import type { TripSharing } from '../trust/trip-sharing.ts';
 import type { TripTrust } from '../trust/trip-trust.ts';
 import type { HandlersOf } from './call.ts';
@@ -19,16 +19,22 @@ import type { HandlersOf } from './call.ts';
 export interface TrustServices {
   readonly trust: TripTrust;
   readonly sharing: TripSharing;
+  readonly store: Pick<TrustStore, 'suspicionsOf' | 'liftSuspicions'>;
+  readonly nowMs: () => number;
   /** The trip with where its driver is, as this replica knows it. */
   readonly view: (trip: Trip) => TripView;
 }
 
+/** The newest, in an answer. */
+const SUSPICIONS_MAX = 50;
 const forbidden = rejected('forbidden');
 
 /** The handlers of ratings, shared trips and calls for help. */
 export function createTrustHandlers({
   trust,
   sharing,
+  store,
+  nowMs,
   view,
 }: TrustServices): HandlersOf<typeof TRUST_OPERATIONS> {
   return {
@@ -79,6 +85,20 @@ export function createTrustHandlers({
     handleSos: async ({ principal, params, body }) => {
       if (principal === null || !('operatorId' in principal)) return forbidden;
       return sosOf(await trust.handle(params.sosId!, principal.operatorId, (body as SosHandle).note));
+    },
+    driverSuspicions: async ({ params }) => {
+      const suspicions = await store.suspicionsOf(params.driverId as DriverId, SUSPICIONS_MAX);
+      return accepted({
+        isSuspect: suspicions.some(({ untilMs }) => untilMs > nowMs()),
+        suspicions: suspicions.map(({ sinceMs, untilMs, refused, jumps, isMock, liftedBy }) => ({
+          ...{ sinceMs, untilMs, refused, jumps, isMock, liftedBy },
+        })),
+      });
+    },
+    liftSuspicions: async ({ principal, params }) => {
+      if (principal === null || !('operatorId' in principal)) return forbidden;
+      await store.liftSuspicions(params.driverId as DriverId, principal.operatorId, nowMs());
+      return accepted(null);
     },
   };
 }

@@ -1,7 +1,7 @@
 import type postgres from 'postgres';
-import type { TripId } from '../domain/ids.ts';
+import type { DriverId, TripId } from '../domain/ids.ts';
 import type { RatingTag, Stars } from '../domain/rating.ts';
-import type { Rating, RatingSum, Side, SosCall, TrustStore } from './trust-store.ts';
+import type { LocationSuspicion, Rating, RatingSum, Side, SosCall, TrustStore } from './trust-store.ts';
 
 interface SosRow {
   sos_id: string;
@@ -129,6 +129,57 @@ export class PostgresTrustStore implements TrustStore {
       where sos_id = ${sosId} returning *`;
     return row === undefined ? null : sosCallOf(row);
   }
+
+  async suspect(suspicion: LocationSuspicion): Promise<void> {
+    const { driverId, sinceMs, untilMs, refused, jumps, isMock } = suspicion;
+    await this.#sql`
+      insert into location_suspicions (driver_id, since, until, refused, jumps, is_mock)
+      values (${driverId}, ${new Date(sinceMs)}, ${new Date(untilMs)}, ${refused}, ${jumps}, ${isMock})
+      on conflict (driver_id, since) do nothing`;
+  }
+
+  async suspicionOf(driverId: DriverId, nowMs: number): Promise<LocationSuspicion | null> {
+    const [row] = await this.#sql<SuspicionRow[]>`
+      select * from location_suspicions
+      where driver_id = ${driverId} and until > ${new Date(nowMs)} order by since desc limit 1`;
+    return row === undefined ? null : suspicionOf(row);
+  }
+
+  async suspicionsOf(driverId: DriverId, limit: number): Promise<LocationSuspicion[]> {
+    const rows = await this.#sql<SuspicionRow[]>`
+      select * from location_suspicions where driver_id = ${driverId} order by since desc limit ${limit}`;
+    return rows.map(suspicionOf);
+  }
+
+  async liftSuspicions(driverId: DriverId, operatorId: string, nowMs: number): Promise<boolean> {
+    const now = new Date(nowMs);
+    const lifted = await this.#sql`
+      update location_suspicions set until = greatest(since, ${now}), lifted_by = ${operatorId}
+      where driver_id = ${driverId} and until > ${now} returning driver_id`;
+    return lifted.length > 0;
+  }
+}
+
+interface SuspicionRow {
+  driver_id: DriverId;
+  since: Date;
+  until: Date;
+  refused: number;
+  jumps: number;
+  is_mock: boolean;
+  lifted_by: string | null;
+}
+
+function suspicionOf(row: SuspicionRow): LocationSuspicion {
+  return {
+    driverId: row.driver_id,
+    sinceMs: row.since.getTime(),
+    untilMs: row.until.getTime(),
+    refused: row.refused,
+    jumps: row.jumps,
+    isMock: row.is_mock,
+    liftedBy: row.lifted_by,
+  };
 }
 
 function sosCallOf(row: SosRow): SosCall {

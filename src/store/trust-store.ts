@@ -1,4 +1,4 @@
-import type { TripId } from '../domain/ids.ts';
+import type { DriverId, TripId } from '../domain/ids.ts';
 import type { Place } from '../domain/place.ts';
 import type { RatingTag, Stars } from '../domain/rating.ts';
 
@@ -34,6 +34,19 @@ export interface SosCall {
   readonly handledBy: string | null;
   readonly handledMs: number | null;
   readonly note: string | null;
+}
+
+/** A time for which a driver's places are not believed, and what spoke against them. */
+export interface LocationSuspicion {
+  readonly driverId: DriverId;
+  readonly sinceMs: number;
+  readonly untilMs: number;
+  readonly refused: number;
+  readonly jumps: number;
+  /** The device said itself that its places are made up. */
+  readonly isMock: boolean;
+  /** The operator who ended it before its time. */
+  readonly liftedBy: string | null;
 }
 
 /** A place in a list that is read page by page: what comes after this call. */
@@ -74,4 +87,12 @@ export interface TrustStore {
     sosId: string,
     by: { readonly operatorId: string; readonly note: string | null; readonly atMs: number },
   ): Promise<SosCall | null>;
+
+  suspect(suspicion: LocationSuspicion): Promise<void>;
+  /** The suspicion in force at `nowMs`. */
+  suspicionOf(driverId: DriverId, nowMs: number): Promise<LocationSuspicion | null>;
+  /** The newest suspicions first, at most `limit`. */
+  suspicionsOf(driverId: DriverId, limit: number): Promise<LocationSuspicion[]>;
+  /** Ends what is in force; answers whether anything was. */
+  liftSuspicions(driverId: DriverId, operatorId: string, nowMs: number): Promise<boolean>;
 }

@@ -61,6 +61,8 @@ beforeAll(async () => {
       foreign: { body: { tripId: foreign, place: null } },
     },
     sosCalls: { plain: {} },
+    driverSuspicions: { plain: { params: { driverId: city.id('me') } } },
+    liftSuspicions: { plain: { params: { driverId: city.id('me') } } },
     handleSos: { plain: { params: { sosId }, body: { note: null } } },
   };
 });
@@ -108,7 +110,7 @@ describe('every route, with every role', () => {
     for (const role of [null, ...ROLES]) {
       const reach = permission === null ? 'any' : role === null ? null : reachOf(role, permission);
       const seen: Record<string, string> = {};
-      for (const [whose, asked] of Object.entries(row) as [string, Asked][])
+      for (const [whose, asked] of Object.entries<Asked>(row))
         seen[whose] = outcomeOf(await knock(id, role, asked));
       const own = reach === null ? 'refused' : 'let_in';
       const foreign = reach === 'own' ? 'not_found' : own;

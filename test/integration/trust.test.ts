@@ -147,3 +147,65 @@ describe('a call for help', () => {
     expect((await raise('k-2', { tripId: null, place: { lat: 91, lng: 0 } })).status).toBe(422);
   });
 });
+
+describe('a driver whose places cannot be believed', () => {
+  const suspicions = async (id: string) => {
+    const path = `/v1/admin/drivers/${city.id(id)}/suspicions`;
+    return (
+      await city.http<{ isSuspect: boolean; suspicions: object[] }>('GET', path, { role: 'operations' })
+    ).body;
+  };
+  /** Two cities by turns, each until it is believed. */
+  const teleport = (driver: App, times: number): void => {
+    for (let n = 0; n < times * 4; n++) {
+      city.clock.advance(1_000);
+      driver.ping(at(Math.floor(n / 4) % 2 === 0 ? 20_000 : -20_000, (n % 4) * 5));
+    }
+  };
+  const ONLINE = { t: 'online', vehicleClass: 'economy', seats: 4 } as const;
+
+  it('is taken off duty, is no candidate, hears why when asking again, and is let back by an operator', async () => {
+    await open();
+    const driver = await city.driver('ghost', at(-300));
+    expect(await suspicions('ghost')).toEqual({ isSuspect: false, suspicions: [] });
+    teleport(driver, 4);
+    expect(await driver.wait('duty')).toMatchObject({ status: 'offline' });
+    const { tripId } = await ask(await city.rider('rider'));
+    expect(await driver.refused(ONLINE)).toBe('location_suspect');
+    expect(await suspicions('ghost')).toMatchObject({
+      isSuspect: true,
+      suspicions: [{ isMock: false, liftedBy: null }],
+    });
+    const path = `/v1/admin/drivers/${city.id('ghost')}/suspicions`;
+    expect((await city.http('DELETE', path, { role: 'operations', id: 'ann' })).status).toBe(204);
+    expect(await suspicions('ghost')).toMatchObject({
+      isSuspect: false,
+      suspicions: [{ liftedBy: city.id('ann') }],
+    });
+    await driver.done(ONLINE);
+    driver.ping(at(-300));
+    expect((await driver.wait('offer')).offer.tripId).toBe(tripId);
+  });
+
+  it('ends the trip first, and comes back when the time is over', async () => {
+    await open();
+    const [rider, driver] = [await city.rider('rider'), await city.driver('ghost', at(-300))];
+    const { tripId } = await aboard(rider, driver);
+    teleport(driver, 4);
+    await expect.poll(async () => (await suspicions('ghost')).isSuspect, { timeout: 15_000 }).toBe(true);
+    await driver.done({ t: 'complete', tripId });
+    expect(await driver.wait('duty')).toMatchObject({ status: 'offline' });
+    city.clock.advance(31 * 60_000);
+    await driver.done(ONLINE);
+  });
+
+  it('is one whose device says that it makes them up', async () => {
+    await open();
+    const driver = await city.driver('mock', at(-300));
+    await matched(await city.rider('rider'), await city.driver('honest', at(-100)));
+    expect(await driver.refused({ ...ONLINE, mockLocation: true })).toBe('location_suspect');
+    expect(await driver.wait('duty')).toMatchObject({ status: 'offline' });
+    expect(await driver.refused({ ...ONLINE, mockLocation: false })).toBe('location_suspect');
+    expect(await suspicions('mock')).toMatchObject({ isSuspect: true, suspicions: [{ isMock: true }] });
+  });
+});

@@ -29,6 +29,8 @@ const COMMANDS = {
   // It crashes the Redis it uses: never the operator's.
   chaos: { redis: true, ownRedis: true, run: runMain },
   token: { redis: false, run: runMain },
+  'audit-log': { redis: false, run: runMain },
+  admin: { redis: false, run: runMain },
   contract: { redis: false, run: runMain },
   // Tests empty the Redis they use: never the operator's.
   test: { redis: true, ownRedis: true, run: runTests },

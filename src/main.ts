@@ -1,6 +1,8 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
+import type postgres from 'postgres';
+import { auditLogCommand } from './audit-log-command.ts';
 import { ConfigError, configHelp, readConfig, type Config, withSecretsFromFiles } from './config.ts';
 import { isRole, ROLES } from './domain/role.ts';
 import { issueToken } from './gateway/auth.ts';
@@ -43,6 +45,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   sim: { help: 'the seeded simulation: --seeds N; --help', run: (args) => runSim(args) },
   chaos: { help: 'real replicas under faults, and a checker: --for 2m; --help', run: runClusterChaos },
   migrate: { help: 'brings DATABASE_URL’s schema up to date', run: runMigrate },
+  'audit-log': {
+    help: 'verifies the audit log: --verify; --help',
+    run: (args, env) => auditLogCommand(args, (work) => withDatabase(env, work)),
+  },
   token: {
     help: 'prints a token: --role driver|rider|support|operations|admin --id ACCOUNT [--days N]',
     run: printToken,
@@ -197,6 +203,25 @@ function untilToldToStop(): Promise<void> {
     };
     for (const event of events) process.on(event, told);
   });
+}
+
+/** The operator's database, or the private one of a server without DATABASE_URL, which must not run meanwhile. */
+async function withDatabase<T>(env: Env, work: (sql: postgres.Sql) => Promise<T>): Promise<T> {
+  const config = readConfig(env, []);
+  if (config.databaseUrl !== null)
+    return withPatientPool({ databaseUrl: config.databaseUrl, config, log: SILENT_LOG }, work);
+  const own = await starting(
+    'the private database',
+    startPrivateStores({ dataDir: DATA_DIR, keepAs: 'server', only: 'postgres' }),
+  );
+  try {
+    return await withPatientPool({ databaseUrl: own.databaseUrl!, config, log: SILENT_LOG }, async (sql) => {
+      await migrate(sql);
+      return work(sql);
+    });
+  } finally {
+    await own.stop();
+  }
 }
 
 async function runMigrate(args: string[], env: Env): Promise<number> {

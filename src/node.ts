@@ -32,6 +32,8 @@ import { createReplica, type Replica } from './replica.ts';
 import { RestServer } from './rest/rest-server.ts';
 import { createServerMetrics, type ServerMetrics } from './server-metrics.ts';
 import { migrate } from './store/migrate-postgres.ts';
+import { createRedisRateLimits } from './store/rate-limits-redis.ts';
+import type { RateLimits } from './store/rate-limits.ts';
 import { ensurePartitions } from './store/partitions-postgres.ts';
 import { RetryBudget } from './store/retry.ts';
 import { PostgresTripStore } from './store/trip-store-postgres.ts';
@@ -97,6 +99,7 @@ class Node {
   private readonly budget = new RetryBudget();
   private readonly bus: ReturnType<typeof createRedisBus>;
   private readonly claims: CountedClaims;
+  private readonly rates: RateLimits;
   private readonly replica: Replica;
   private readonly mirror: DriverMirror;
   private readonly load: LoadMonitor;
@@ -131,6 +134,10 @@ class Node {
     const subscriber = stores.redis.subscriber();
     this.bus = createRedisBus({ commands, subscriber, isSharded, keys: this.keys, clock: wallClock, log });
     this.claims = new CountedClaims(createRedisClaims({ redis: commands, keys: this.keys }));
+    this.rates = createRedisRateLimits({
+      ...{ redis: commands, keys: this.keys, clock: wallClock },
+      onError: createErrorLog({ log, clock: wallClock, what: 'rates are counted by this replica alone' }),
+    });
     this.replica = this.createReplica();
     const { engine, cluster } = this.replica;
     this.mirror = createRedisDriverMirror({
@@ -272,6 +279,7 @@ class Node {
     );
     return new RestServer({
       handlers: this.services.handlers,
+      ...{ shared: this.rates, replicas: () => this.replica.cluster.status.members.length },
       ...{ desk, auth: this.auth, wallClock, readiness: () => this.readiness() },
       trustForwardedFor: config.trustForwardedFor === 'yes',
       corsOrigins: config.corsOrigins,

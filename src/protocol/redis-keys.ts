@@ -12,6 +12,8 @@ export interface RedisKeys {
   zoneDrivers(zone: Zone): string;
   /** String: the tripId that a driver is claimed for; expires with the claim (offer's life and a margin). */
   claim(driverId: DriverId): string;
+  /** Begins the names of a rule's counts; behind it and a colon stands who is counted. Strings; each expires with its window. */
+  rate(rule: string): string;
   /** Who is alive: three keys in one slot, see BeatKeys. */
   beats(): BeatKeys;
   /** Pub/sub channel of a topic of the bus; a hash tag each, so that sharded pub/sub spreads them over a cluster. */
@@ -39,6 +41,7 @@ export function createRedisKeys(prefix = 'hd'): RedisKeys {
     zoneGeo: (zone) => `${prefix}:{${cellName(zone)}}:geo`,
     zoneDrivers: (zone) => `${prefix}:{${cellName(zone)}}:drivers`,
     claim: (driverId) => `${prefix}:claim:{${driverId}}`,
+    rate: (rule) => `${prefix}:rate:${rule}`,
     beats: () => ({
       roll: `${prefix}:{beats}:roll`,
       infos: `${prefix}:{beats}:infos`,

@@ -89,7 +89,7 @@ export class Exchange {
   problem(problem: Problem, headers: Readonly<Record<string, string>> = {}): void {
     const extra: Record<string, string> = { ...headers };
     if (problem.status === 401) extra['www-authenticate'] = 'Bearer';
-    if (problem.status === 429 || problem.status === 503) extra['retry-after'] = '1';
+    if (problem.status === 429 || problem.status === 503) extra['retry-after'] ??= '1';
     this.end(problem.status, 'application/problem+json', JSON.stringify(problem), extra);
   }
 

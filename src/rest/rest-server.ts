@@ -1,10 +1,9 @@
 import type uWS from 'uWebSockets.js';
 import type { Desk, Principal } from '../dispatch/desk.ts';
 import { type Rejection, rejected, type Result } from '../domain/rejection.ts';
-import type { OperatorRole } from '../domain/role.ts';
 import { clientAddress } from '../lib/client-address.ts';
 import type { Clock } from '../lib/clock.ts';
-import { type BucketRate, KeyedBuckets } from '../lib/token-bucket.ts';
+import type { BucketRate } from '../lib/token-bucket.ts';
 import { readJson } from '../protocol/json-reader.ts';
 import { IDEMPOTENCY_KEY_PATTERN, type OperationId } from '../protocol/rest.ts';
 import type { Call, Handler } from './call.ts';
@@ -14,6 +13,7 @@ import { Exchange } from './exchange.ts';
 import { bodyOf, createTripHandlers } from './trip-handlers.ts';
 import { mountProbes, type ProbeOptions } from './probes.ts';
 import { httpProblem, problemOf } from './problem.ts';
+import { RequestRates, type RequestRatesOptions } from './request-rates.ts';
 import { isRejection, readParams, readQuery, type Route, routesOf } from './route.ts';
 
 /** Every bound of REST, with what happens at it (R10). */
@@ -46,7 +46,8 @@ const REST_LIMITS: RestLimits = {
 
 type Authenticated = Result<{ readonly principal: Principal; readonly sessionId: string | null }>;
 
-export interface RestOptions extends Omit<ProbeOptions, 'watcher'> {
+export interface RestOptions
+  extends Omit<ProbeOptions, 'watcher'>, Pick<RequestRatesOptions, 'shared' | 'replicas'> {
   readonly desk: Desk;
   /** As the gateway's. */
   readonly auth: { authenticate(token: string | null, address: string): Authenticated };
@@ -83,18 +84,14 @@ export class RestServer {
   private onIdle: (() => void) | null = null;
   private readonly options: RestOptions;
   private readonly limits: RestLimits;
-  /** By role: an id is looked up as it is. */
-  private readonly accounts: Readonly<Record<Principal['role'], KeyedBuckets>>;
-  private readonly addresses: KeyedBuckets;
+  private readonly rates: RequestRates;
   private readonly cors: Cors;
 
   constructor(options: RestOptions) {
     this.options = options;
     this.limits = { ...REST_LIMITS, ...options.limits };
-    const accounts = (): KeyedBuckets => new KeyedBuckets(this.limits.account, this.limits.keysMax);
-    const operators = accounts();
-    this.accounts = { driver: accounts(), rider: accounts(), ...operatorRoles(operators) };
-    this.addresses = new KeyedBuckets(this.limits.address, this.limits.keysMax);
+    const { shared, replicas } = options;
+    this.rates = new RequestRates({ ...this.limits, shared, replicas });
     this.cors = new Cors(options.corsOrigins ?? []);
   }
 
@@ -210,7 +207,7 @@ export class RestServer {
   private refusalOf(address: string): Rejection | null {
     if (this.isDraining) return rejected('draining');
     if (this.inFlight > this.limits.inFlightMax) return rejected('overloaded');
-    return this.addresses.take(address, this.options.wallClock.nowMs()) ? null : rejected('rate_limited');
+    return this.rates.takeAddress(address, this.options.wallClock.nowMs()) ? null : rejected('rate_limited');
   }
 
   /** Token, permission, rate, body, in this order: a stranger learns nothing about a body he may not send. */
@@ -222,16 +219,27 @@ export class RestServer {
     if (!identity.ok) return exchange.problem(problemOf(identity));
     const { principal, sessionId } = identity.value;
     if (!route.roles.includes(principal.role)) return exchange.problem(problemOf(rejected('forbidden')));
-    if (!this.accounts[principal.role].take(accountOf(principal), this.options.wallClock.nowMs()))
+    if (!this.rates.takeAccount(principal, this.options.wallClock.nowMs()))
       return exchange.problem(problemOf(rejected('rate_limited')));
     this.checked(exchange, route, { ...rest, principal, sessionId, body });
   }
 
   private checked(exchange: Exchange, route: Route, call: Call): void {
-    if (route.checkBody === null) return this.perform(exchange, route, call);
+    if (route.checkBody === null) return this.admit(exchange, route, call);
     const body = route.checkBody(call.body);
     if (!body.ok) return exchange.problem(problemOf(body));
-    this.perform(exchange, route, { ...call, body: body.value });
+    this.admit(exchange, route, { ...call, body: body.value });
+  }
+
+  /** Last of all: who asks for nonsense costs the other replicas nothing. */
+  private admit(exchange: Exchange, route: Route, call: Call): void {
+    const nowMs = this.options.wallClock.nowMs();
+    const asked = this.rates.takeShared(route.rate, call.address, call.principal, nowMs);
+    if (asked === null) return this.perform(exchange, route, call);
+    void asked.then((waitMs) => {
+      if (waitMs === 0) this.perform(exchange, route, call);
+      else exchange.problem(problemOf(rejected('rate_limited')), retryAfter(waitMs));
+    });
   }
 
   private perform(exchange: Exchange, route: Route, call: Call): void {
@@ -257,25 +265,14 @@ export class RestServer {
   }
 }
 
+const retryAfter = (waitMs: number): Record<string, string> => ({
+  'retry-after': String(Math.ceil(waitMs / 1_000)),
+});
+
 function tokenOf(header: string): string | null {
   return /^bearer /i.test(header) ? header.slice(7).trim() : null;
 }
 
 function isJson(contentType: string): boolean {
   return /^application\/json\s*(;|$)/i.test(contentType);
-}
-
-function accountOf(principal: Principal): string {
-  switch (principal.role) {
-    case 'driver':
-      return principal.driverId;
-    case 'rider':
-      return principal.riderId;
-    default:
-      return principal.operatorId;
-  }
-}
-
-function operatorRoles<T>(value: T): Record<OperatorRole, T> {
-  return { support: value, operations: value, admin: value };
 }

@@ -11,6 +11,7 @@ import { CLOSE } from '../../src/protocol/close-codes.ts';
 import { decodeServerMessage, encode, type Encoding, SUBPROTOCOLS } from '../../src/protocol/codec.ts';
 import type { ServerMessage } from '../../src/protocol/messages.ts';
 import { type RestLimits, RestServer } from '../../src/rest/rest-server.ts';
+import type { RateLimits } from '../../src/store/rate-limits.ts';
 import { RecordingDesk } from './recording-desk.ts';
 
 const SECRET = new Uint8Array(32).fill(7);
@@ -40,6 +41,7 @@ export class Town {
     limits: Partial<GatewayLimits>,
     rest: Partial<RestLimits>,
     metricsToken: string | undefined,
+    shared: RateLimits | undefined,
   ) {
     const onError = (error: unknown): void => void this.errors.push(error);
     const auth = createAuth({
@@ -47,7 +49,7 @@ export class Town {
       isRevoked: ({ sessionId }) => sessionId !== null && this.ended.has(sessionId),
     });
     this.rest = new RestServer({
-      ...{ desk: this.desk, auth, wallClock, limits: rest, onError, onOutOfReach: onError },
+      ...{ desk: this.desk, auth, wallClock, limits: rest, shared, onError, onOutOfReach: onError },
       ...(metricsToken === undefined ? {} : { metricsToken }),
       metrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'up 1\n' }),
       readiness: async () => this.ready,
@@ -66,8 +68,9 @@ export class Town {
     rest: Partial<RestLimits> = {},
     metricsToken?: string,
     sharedPort: number | null = null,
+    shared?: RateLimits,
   ): Promise<Town> {
-    const town = new Town(limits, rest, metricsToken);
+    const town = new Town(limits, rest, metricsToken, shared);
     town.port = (await town.gateway.listen({ host: '127.0.0.1', port: 0, sharedPort })).port;
     return town;
   }

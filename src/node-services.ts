@@ -8,8 +8,10 @@ import { deriveKey } from './lib/derived-key.ts';
 import { randomUuidV7 } from './lib/entropy.ts';
 import { createErrorLog } from './lib/error-log.ts';
 import type { Log } from './lib/log.ts';
+import { createSafetyHandlers } from './rest/safety-handlers.ts';
 import { createTrustHandlers } from './rest/trust-handlers.ts';
 import type { RestOptions } from './rest/rest-server.ts';
+import { PostgresAuditLog } from './store/audit-log-postgres.ts';
 import { PostgresTrustStore } from './store/trust-store-postgres.ts';
 import { LocationWatch } from './trust/location-watch.ts';
 import { TripSharing } from './trust/trip-sharing.ts';
@@ -51,6 +53,7 @@ export interface NodeServices {
 export function createNodeServices(options: NodeServicesOptions): NodeServices {
   const { sql, engine, secret, clock, wallClock, log, takeOffDuty } = options;
   const store = new PostgresTrustStore(sql);
+  const auditLog = new PostgresAuditLog(sql);
   const nowMs = (): number => clock.nowMs();
   const locations = new LocationWatch({ store, takeOffDuty, nowMs, log });
   const counts: ServiceCounts = {
@@ -69,13 +72,10 @@ export function createNodeServices(options: NodeServicesOptions): NodeServices {
   });
   const sharing = new TripSharing({ store, trip, key: deriveKey(secret, 'trip sharing') });
   return {
-    handlers: createTrustHandlers({
-      trust,
-      sharing,
-      store,
-      nowMs,
-      view: (one) => engine.views.forDriver(one),
-    }),
+    handlers: {
+      ...createTrustHandlers({ trust, sharing, view: (one) => engine.views.forDriver(one) }),
+      ...createSafetyHandlers({ trust, store, audit: { log: auditLog, nowMs } }),
+    },
     counts,
     locations,
     approve: (driverId, { mockLocation = false }) => locations.approve(driverId, mockLocation),

@@ -17,6 +17,18 @@ export type Principal =
   | { readonly role: 'rider'; readonly riderId: RiderId }
   | { readonly role: OperatorRole; readonly operatorId: string };
 
+/** The account's id, whatever its role. */
+export function accountOf(principal: Principal): string {
+  switch (principal.role) {
+    case 'driver':
+      return principal.driverId;
+    case 'rider':
+      return principal.riderId;
+    default:
+      return principal.operatorId;
+  }
+}
+
 /** Who may hold a session: operators have no messages of their own. */
 export type Member = Exclude<Principal, { role: OperatorRole }>;
 

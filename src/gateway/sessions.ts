@@ -1,5 +1,5 @@
 import type { Announcement, Announcer } from '../dispatch/announcer.ts';
-import type { Desk, Member } from '../dispatch/desk.ts';
+import { accountOf, type Desk, type Member } from '../dispatch/desk.ts';
 import type { DriverId, RiderId } from '../domain/ids.ts';
 import { rejected, type Result } from '../domain/rejection.ts';
 import type { Clock, Timer } from '../lib/clock.ts';
@@ -148,9 +148,4 @@ export class Sessions implements Announcer {
   private mapOf(member: Member): Map<string, Session> {
     return member.role === 'driver' ? this.drivers : this.riders;
   }
-}
-
-/** The account's id, whatever its role. */
-export function accountOf(member: Member): string {
-  return member.role === 'driver' ? member.driverId : member.riderId;
 }

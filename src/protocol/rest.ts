@@ -3,6 +3,7 @@ import type { RejectionCode } from '../domain/rejection.ts';
 import { COMMAND_ID_PATTERN } from './messages.ts';
 import type { Operation } from './operation.ts';
 import { TRIP_OPERATIONS } from './rest-trips.ts';
+import { SAFETY_OPERATIONS } from './rest-safety.ts';
 import { TRUST_OPERATIONS } from './rest-trust.ts';
 
 /** The REST half of the contract: all operations, and which status each rejection has. */
@@ -43,13 +44,15 @@ export const STATUS_OF: Readonly<Record<RejectionCode, number>> = {
   too_early: 409,
   location_suspect: 403,
   not_approved: 403,
+  conflict: 409,
 };
 
 /** Every operation, by its id. A test walks each with every role. */
-export const OPERATIONS = { ...TRIP_OPERATIONS, ...TRUST_OPERATIONS } as const satisfies Record<
-  string,
-  Operation
->;
+export const OPERATIONS = {
+  ...TRIP_OPERATIONS,
+  ...TRUST_OPERATIONS,
+  ...SAFETY_OPERATIONS,
+} as const satisfies Record<string, Operation>;
 
 export type OperationId = keyof typeof OPERATIONS;
 /** The table with the optional members visible. */

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { RATING_MS_MAX } from '../../src/domain/rating.ts';
-import type { SosView } from '../../src/protocol/rest-trust.ts';
+import type { SosView } from '../../src/protocol/rest-safety.ts';
+import { PostgresAuditLog } from '../../src/store/audit-log-postgres.ts';
 import { freshDatabase, freshRedis } from '../stores.ts';
 import type { App } from './app.ts';
 import { aboard, ask, at, City, matched } from './city.ts';
@@ -136,6 +137,11 @@ describe('a call for help', () => {
     expect((await handle('ann')).body).toMatchObject({ handledBy: city.id('ann'), note: 'by ann' });
     expect((await handle('ben')).body).toMatchObject({ handledBy: city.id('ann'), note: 'by ann' });
     expect([(await list('')).calls.length, (await list('?state=all')).calls.length]).toEqual([2, 3]);
+    const entries = await new PostgresAuditLog(database.sql).search({ objectId: first.body.sosId }, 10);
+    expect(entries.map(({ actor, action }) => [actor?.id, action])).toEqual([
+      [city.id('ben'), 'sos.handle'],
+      [city.id('ann'), 'sos.handle'],
+    ]);
   });
 
   it('is refused about others’ trips, and to be listed by riders', async () => {

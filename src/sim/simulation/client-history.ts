@@ -1,7 +1,7 @@
 import { isFinal } from '../../domain/trip.ts';
 import type { OfferView, ServerMessage, Snapshot, TripView } from '../../protocol/messages.ts';
 import type { Member } from '../../dispatch/desk.ts';
-import { accountOf } from '../../gateway/sessions.ts';
+import { accountOf } from '../../dispatch/desk.ts';
 import type { AppMessage } from '../virtual/network.ts';
 
 type Ack = Extract<ServerMessage, { t: 'ack' }>;

@@ -1,5 +1,5 @@
 import type { Member } from '../../dispatch/desk.ts';
-import { accountOf } from '../../gateway/sessions.ts';
+import { accountOf } from '../../dispatch/desk.ts';
 import type { TripId } from '../../domain/ids.ts';
 import type { OfferView, ServerMessage, Snapshot, TripView } from '../../protocol/messages.ts';
 import type { MemoryTripStore } from '../../store/trip-store-memory.ts';

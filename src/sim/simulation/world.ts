@@ -4,7 +4,7 @@ import { DEFAULT_GRID, type GridSpec } from '../../domain/cell.ts';
 import type { Market } from '../../domain/market.ts';
 import type { DriverId, IdSource, MarketId, ReplicaId, RiderId } from '../../domain/ids.ts';
 import type { Member } from '../../dispatch/desk.ts';
-import { accountOf } from '../../gateway/sessions.ts';
+import { accountOf } from '../../dispatch/desk.ts';
 import { createPrng, type Prng } from '../../lib/prng.ts';
 import type { MemoryTripStore } from '../../store/trip-store-memory.ts';
 import type { ServerMessage } from '../../protocol/messages.ts';

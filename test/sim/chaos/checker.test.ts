@@ -33,7 +33,7 @@ async function storeEvents(tripId: string, riderId: string, driverId: string, fr
 beforeEach(async () => {
   const { history, stored } = oneRide();
   writeFileSync(file, history.map((line) => `${JSON.stringify(line)}\n`).join(''));
-  await sql`truncate trips, trip_events, offers, command_answers`;
+  await sql`truncate trips, trip_events, offers, command_answers cascade`;
   await storeTrip(TRIP, RIDER, DRIVER);
   await storeEvents(TRIP, RIDER, DRIVER, 0);
   await sql`

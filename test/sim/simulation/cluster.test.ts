@@ -35,7 +35,7 @@ describe('a simulated cluster', () => {
     ['keep_seats', 1],
     ['ignore_losses', 1],
     ['two_offers', 12],
-    ['no_version_check', 29],
+    ['no_version_check', 56],
     ['no_take_over', 10],
   ];
 

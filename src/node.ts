@@ -282,6 +282,7 @@ class Node {
       ...{ shared: this.rates, replicas: () => this.replica.cluster.status.members.length },
       ...{ desk, auth: this.auth, wallClock, readiness: () => this.readiness() },
       trustForwardedFor: config.trustForwardedFor === 'yes',
+      isBehindTls: config.advertiseUrl?.startsWith('wss:') === true,
       corsOrigins: config.corsOrigins,
       metrics: () => this.metrics.text(),
       ...(config.metricsToken === null ? {} : { metricsToken: config.metricsToken }),

@@ -24,6 +24,7 @@ export function openApi(version: string): JsonObject {
         'The commands of the socket where a socket is not at hand. Unknown fields are ignored. Errors are RFC 9457 problems.',
       license: { name: 'Proprietary', identifier: 'LicenseRef-Proprietary' },
     },
+    externalDocs: { description: 'the same as a page, to read and to try', url: '/docs' },
     servers: [{ url: '/' }],
     security: [{ token: [] }],
     paths,

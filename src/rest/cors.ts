@@ -24,7 +24,7 @@ export class Cors {
 
 /** What a page may send, as the answer to a preflight; browsers ask again after two hours. */
 export const PREFLIGHT_HEADERS: readonly (readonly [string, string])[] = [
-  ['access-control-allow-methods', 'GET, POST'],
+  ['access-control-allow-methods', 'GET, POST, PUT, PATCH, DELETE'],
   ['access-control-allow-headers', 'authorization, content-type, idempotency-key'],
   ['access-control-max-age', '7200'],
 ];

@@ -1,19 +1,34 @@
 import type uWS from 'uWebSockets.js';
 import type { Clock, Timer } from '../lib/clock.ts';
 import { EXPOSED_HEADERS, PREFLIGHT_HEADERS } from './cors.ts';
+import type { StaticFile } from './docs-page.ts';
 import type { Problem } from './problem.ts';
 import { httpProblem } from './problem.ts';
 
+/** A page may load what the server itself has, and be framed by none; styles are set by Swagger UI's own code too. */
+const PAGE_POLICY = [
+  ...["default-src 'none'", "script-src 'self'", "style-src 'self' 'unsafe-inline'", "img-src 'self' data:"],
+  ...["connect-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"],
+].join('; ');
+/** Two years: what browsers ask for before they keep a site on a list of their own. */
+const TLS_ONLY = 'strict-transport-security: max-age=63072000; includeSubDomains';
+
 /** Headers of every answer, as bytes that need no turning into some: names and values lie as they go out, one header after the other. */
 const FIRST_COMMON = Buffer.from('cache-control');
-const COMMON = Buffer.from(
-  [
-    'no-store',
-    'x-content-type-options: nosniff',
-    'referrer-policy: no-referrer',
-    "content-security-policy: default-src 'none'; frame-ancestors 'none'",
-  ].join('\r\n'),
-);
+const commonHeaders = (caching: string, policy: string, isBehindTls: boolean): Buffer =>
+  Buffer.from(
+    [
+      ...[caching, 'x-content-type-options: nosniff', 'referrer-policy: no-referrer'],
+      `content-security-policy: ${policy}`,
+      ...(isBehindTls ? [TLS_ONLY] : []),
+    ].join('\r\n'),
+  );
+const API_POLICY = "default-src 'none'; frame-ancestors 'none'";
+const COMMON = commonHeaders('no-store', API_POLICY, false);
+const COMMON_TLS = commonHeaders('no-store', API_POLICY, true);
+/** Asked for anew each time, which costs an answer without a body. */
+const FILE = commonHeaders('no-cache', PAGE_POLICY, false);
+const FILE_TLS = commonHeaders('no-cache', PAGE_POLICY, true);
 
 /** Status lines. */
 const STATUSES: Readonly<Record<number, string>> = {
@@ -21,6 +36,7 @@ const STATUSES: Readonly<Record<number, string>> = {
   201: '201 Created',
   202: '202 Accepted',
   204: '204 No Content',
+  304: '304 Not Modified',
   400: '400 Bad Request',
   401: '401 Unauthorized',
   403: '403 Forbidden',
@@ -40,6 +56,8 @@ const STATUSES: Readonly<Record<number, string>> = {
 export interface ExchangeWatcher {
   /** Set by the drain: answers close their connection. */
   readonly isDraining: boolean;
+  /** Clients come by TLS, which ends at a proxy: browsers are told to come no other way. */
+  readonly isBehindTls: boolean;
   /** `status` is 0 when the client went away before the answer. */
   done(operation: string, status: number): void;
 }
@@ -84,6 +102,30 @@ export class Exchange {
 
   text(status: number, contentType: string, body: string): void {
     this.end(status, contentType, body);
+  }
+
+  /** `has`: the request's If-None-Match. To be called inside the route handler. A slow reader holds no copy of the file. */
+  file(file: StaticFile, { has, takesGzip }: { has: string; takesGzip: boolean }): void {
+    const { res, watcher } = this;
+    const isKnown = has.includes(file.etag);
+    const body = takesGzip ? file.gzip : file.bytes;
+    res.writeStatus(STATUSES[isKnown ? 304 : 200]!);
+    res.writeHeader('content-type', file.contentType);
+    res.writeHeader('etag', file.etag);
+    res.writeHeader('vary', 'accept-encoding');
+    if (takesGzip && !isKnown) res.writeHeader('content-encoding', 'gzip');
+    res.writeHeader(FIRST_COMMON, watcher.isBehindTls ? FILE_TLS : FILE);
+    if (isKnown) {
+      this.finish(304);
+      return this.endEmpty(watcher.isDraining);
+    }
+    const [, isDone] = res.tryEnd(body, body.length);
+    if (isDone) return this.finish(200);
+    res.onWritable((sent) => {
+      const [hasRoom, isNowDone] = res.tryEnd(body.subarray(sent), body.length);
+      if (isNowDone) this.finish(200);
+      return hasRoom;
+    });
   }
 
   problem(problem: Problem, headers: Readonly<Record<string, string>> = {}): void {
@@ -143,14 +185,20 @@ export class Exchange {
       // 200 OK is what uWebSockets.js writes unless told otherwise.
       if (status !== 200) res.writeStatus(STATUSES[status] ?? `${status} Error`);
       if (status !== 204) res.writeHeader('content-type', contentType);
-      res.writeHeader(FIRST_COMMON, COMMON);
+      res.writeHeader(FIRST_COMMON, this.watcher.isBehindTls ? COMMON_TLS : COMMON);
       if (this.allowedOrigin !== null) this.writeOrigin();
       for (const name in headers) res.writeHeader(name, headers[name]!);
-      if (status === 204) res.endWithoutBody(undefined, closes);
+      if (status === 204) this.endEmpty(closes);
       else res.end(body, closes);
     };
     if (this.isInHandler) send();
     else this.res.cork(send);
+  }
+
+  /** Without a length, as 204 and 304 want it. Given `undefined` as one, uWebSockets.js answers nothing, and ends the process when that is in a route handler. */
+  private endEmpty(closes: boolean): void {
+    if (closes) this.res.endWithoutBody(0, true);
+    else this.res.endWithoutBody();
   }
 
   private writeOrigin(): void {

@@ -9,6 +9,7 @@ import { IDEMPOTENCY_KEY_PATTERN, type OperationId } from '../protocol/rest.ts';
 import type { Call, Handler } from './call.ts';
 import { failureKind } from '../store/retry.ts';
 import { Cors } from './cors.ts';
+import { mountDocs } from './docs-page.ts';
 import { Exchange } from './exchange.ts';
 import { bodyOf, createTripHandlers } from './trip-handlers.ts';
 import { mountProbes, type ProbeOptions } from './probes.ts';
@@ -56,6 +57,8 @@ export interface RestOptions
   readonly wallClock: Clock;
   readonly limits?: Partial<RestLimits>;
   readonly trustForwardedFor?: boolean;
+  /** Clients come by TLS, which ends at a proxy in front. */
+  readonly isBehindTls?: boolean;
   /** Pages of which other origins may read answers, see Cors; none by default. */
   readonly corsOrigins?: readonly string[];
   /** What broke while answering; logged once, here. */
@@ -79,6 +82,7 @@ const idempotencyKey = new RegExp(IDEMPOTENCY_KEY_PATTERN, 'u');
 export class RestServer {
   readonly counters: RestCounters = new Map();
   isDraining = false;
+  readonly isBehindTls: boolean;
   private readonly counterNames = new Map<string, Map<number, string>>();
   private inFlight = 0;
   private onIdle: (() => void) | null = null;
@@ -89,6 +93,7 @@ export class RestServer {
 
   constructor(options: RestOptions) {
     this.options = options;
+    this.isBehindTls = options.isBehindTls === true;
     this.limits = { ...REST_LIMITS, ...options.limits };
     const { shared, replicas } = options;
     this.rates = new RequestRates({ ...this.limits, shared, replicas });
@@ -108,6 +113,7 @@ export class RestServer {
       methodsOf.set(pattern, [...(methodsOf.get(pattern) ?? []), name]);
     }
     mountProbes(app, { ...this.options, watcher: this });
+    mountDocs(app, { watcher: this, refusalOf: (res, req) => this.refusalOf(this.addressOf(res, req)) });
     if (this.cors.isOpen) this.mountPreflight(app);
     for (const [pattern, methods] of methodsOf) {
       const refuse = (exchange: Exchange): void =>

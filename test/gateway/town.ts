@@ -10,8 +10,7 @@ import { createPrng } from '../../src/lib/prng.ts';
 import { CLOSE } from '../../src/protocol/close-codes.ts';
 import { decodeServerMessage, encode, type Encoding, SUBPROTOCOLS } from '../../src/protocol/codec.ts';
 import type { ServerMessage } from '../../src/protocol/messages.ts';
-import { type RestLimits, RestServer } from '../../src/rest/rest-server.ts';
-import type { RateLimits } from '../../src/store/rate-limits.ts';
+import { type RestLimits, type RestOptions, RestServer } from '../../src/rest/rest-server.ts';
 import { RecordingDesk } from './recording-desk.ts';
 
 const SECRET = new Uint8Array(32).fill(7);
@@ -25,6 +24,8 @@ export const tokenFor = (role: Role, subject: string, ttlS = 600, sessionId?: st
     ...{ secret: SECRET, role, subject, ttlS, wallNowMs: wallClock.nowMs() },
     ...(sessionId === undefined ? {} : { sessionId }),
   });
+
+type MoreOfRest = Partial<Pick<RestOptions, 'shared' | 'isBehindTls' | 'handlers'>>;
 
 /** A real server on a free port before a recording desk. */
 export class Town {
@@ -41,7 +42,7 @@ export class Town {
     limits: Partial<GatewayLimits>,
     rest: Partial<RestLimits>,
     metricsToken: string | undefined,
-    shared: RateLimits | undefined,
+    more: MoreOfRest,
   ) {
     const onError = (error: unknown): void => void this.errors.push(error);
     const auth = createAuth({
@@ -49,7 +50,8 @@ export class Town {
       isRevoked: ({ sessionId }) => sessionId !== null && this.ended.has(sessionId),
     });
     this.rest = new RestServer({
-      ...{ desk: this.desk, auth, wallClock, limits: rest, shared, onError, onOutOfReach: onError },
+      ...{ desk: this.desk, auth, wallClock, limits: rest, onError, onOutOfReach: onError },
+      ...more,
       ...(metricsToken === undefined ? {} : { metricsToken }),
       metrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'up 1\n' }),
       readiness: async () => this.ready,
@@ -68,9 +70,9 @@ export class Town {
     rest: Partial<RestLimits> = {},
     metricsToken?: string,
     sharedPort: number | null = null,
-    shared?: RateLimits,
+    more: MoreOfRest = {},
   ): Promise<Town> {
-    const town = new Town(limits, rest, metricsToken, shared);
+    const town = new Town(limits, rest, metricsToken, more);
     town.port = (await town.gateway.listen({ host: '127.0.0.1', port: 0, sharedPort })).port;
     return town;
   }

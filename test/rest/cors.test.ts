@@ -38,7 +38,7 @@ describe('a page of an allowed origin', () => {
     expect([asked.status, await asked.text()]).toEqual([204, '']);
     expect(corsHeaders(asked)).toEqual({
       ...READABLE,
-      'access-control-allow-methods': 'GET, POST',
+      'access-control-allow-methods': 'GET, POST, PUT, PATCH, DELETE',
       'access-control-allow-headers': 'authorization, content-type, idempotency-key',
       'access-control-max-age': '7200',
     });

@@ -4,6 +4,7 @@ import net from 'node:net';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import { accepted } from '../../src/domain/rejection.ts';
 import type { RestLimits } from '../../src/rest/rest-server.ts';
 import { contractFiles } from '../../src/protocol/contract.ts';
 import { TRIP, TRIP_ID } from '../gateway/recording-desk.ts';
@@ -166,6 +167,18 @@ describe('a refusal', () => {
     const statuses = [];
     for (let i = 0; i < 4; i++) statuses.push((await ask(town, '/v1/nearby?lat=1&lng=1')).status);
     expect(statuses).toEqual([401, 401, 429, 429]);
+  });
+
+  it.each([
+    ['at once', () => accepted(null)],
+    ['later', () => Promise.resolve(accepted(null))],
+  ])('an answer without a body is one, %s', async (_when, handle) => {
+    const town = await Town.open({}, {}, undefined, null, { handlers: { unshareTrip: handle } });
+    towns.push(town);
+    const asked = { method: 'DELETE', role: 'rider', key: 'k' } as const;
+    const gone = await ask(town, `/v1/trips/${TRIP_ID}/share`, asked);
+    expect([gone.status, gone.text, gone.headers.get('content-length')]).toEqual([204, '', null]);
+    expect((await ask(town, `/v1/trips/${TRIP_ID}`, { role: 'rider' })).status).toBe(200);
   });
 
   it('of what broke says nothing of it', async () => {

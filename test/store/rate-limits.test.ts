@@ -72,7 +72,8 @@ describe('rates over all replicas', () => {
     for (let n = 0; n < 2; n++) {
       const redis = connect();
       await ready(redis);
-      towns.push(await Town.open({}, { account: quick, address: quick }, undefined, null, limitsOn(redis)));
+      const shared = limitsOn(redis);
+      towns.push(await Town.open({}, { account: quick, address: quick }, undefined, null, { shared }));
     }
     try {
       const cancel = async (n: number, subject: string): Promise<Response> =>

@@ -174,7 +174,7 @@ async function runChecks() {
     types: [...tool('typescript', 'bin', 'tsc'), '-p', '.'],
     'lint and limits': [...tool('eslint', 'bin', 'eslint.js'), '--max-warnings', '0', '.'],
     format: [...tool('prettier', 'bin', 'prettier.cjs'), '--check', '--log-level', 'warn', '.'],
-    'layer rule, unused exports': [
+    'layer rule, unused exports, contract lint': [
       ...tool('vitest', 'vitest.mjs'),
       'run',
       '--project',

@@ -1,6 +1,6 @@
-import { IsOptional } from 'typebox';
+import { IsInteger, IsNumber, IsOptional, type TSchema } from 'typebox';
 import { rolesWith } from '../domain/permission.ts';
-import { type JsonObject, SchemaComponents } from './contract-schemas.ts';
+import { type Json, type JsonObject, SchemaComponents } from './contract-schemas.ts';
 import { IDEMPOTENCY_KEY_PATTERN, operation, type OperationId, OPERATIONS, ProblemSchema } from './rest.ts';
 
 /** Statuses any operation may answer with besides its own. */
@@ -37,7 +37,7 @@ export function openApi(version: string): JsonObject {
 }
 
 function describe(id: OperationId, schemas: SchemaComponents): JsonObject {
-  const { path, summary, idempotent, body, query, status, answer, permission } = operation(id);
+  const { path, summary, idempotent, body, query, status, answer, permission, example } = operation(id);
   const own = [
     ...(body === undefined ? [] : [400, 408, 413, 415, 422]),
     ...(query === undefined ? [] : [422]),
@@ -47,6 +47,7 @@ function describe(id: OperationId, schemas: SchemaComponents): JsonObject {
   const refusals = [...new Set([...COMMON, ...own])].sort((a, b) => a - b);
   const described: JsonObject = {
     operationId: id,
+    tags: [tagOf(path)],
     summary,
     description:
       permission === null
@@ -65,12 +66,15 @@ function describe(id: OperationId, schemas: SchemaComponents): JsonObject {
   if (body === undefined) return described;
   return {
     ...described,
-    requestBody: { required: true, content: content('application/json', schemas.use(body)) },
+    requestBody: {
+      required: true,
+      content: content('application/json', schemas.use(body), example?.body as Json | undefined),
+    },
   };
 }
 
 function parameters(id: OperationId): JsonObject[] {
-  const { idempotent, params, query } = operation(id);
+  const { idempotent, params, query, example } = operation(id);
   const list: JsonObject[] = Object.entries(params ?? {}).map(([name, schema]) => ({
     ...{ name, in: 'path', required: true },
     schema: new SchemaComponents().use(schema),
@@ -80,15 +84,24 @@ function parameters(id: OperationId): JsonObject[] {
       ...{ name: 'Idempotency-Key', in: 'header', required: true },
       description: 'made by the client, new for every command, the same for every repeat of it',
       schema: { type: 'string', pattern: IDEMPOTENCY_KEY_PATTERN },
+      example: 'a3f1c2d4-7b60-4c1e-9d55-0c8f6f0a1b2c',
     });
-  for (const [name, schema] of Object.entries(query ?? {}))
+  for (const [name, schema] of Object.entries(query ?? {})) {
+    const text = example?.query?.[name];
     list.push({
       ...{ name, in: 'query', required: !IsOptional(schema) },
       schema: new SchemaComponents().use(schema),
+      ...(text === undefined ? {} : { example: isNumeric(schema) ? Number(text) : text }),
     });
+  }
   return list;
 }
 
-function content(type: string, schema: JsonObject): JsonObject {
-  return { [type]: { schema } };
+const isNumeric = (schema: TSchema): boolean => IsNumber(schema) || IsInteger(schema);
+
+/** Operations are shown by what they are about; what only operators do stands by itself. */
+const tagOf = (path: string): string => (path.startsWith('/v1/admin/') ? 'admin' : path.split('/')[2]!);
+
+function content(type: string, schema: JsonObject, example?: Json): JsonObject {
+  return { [type]: { schema, ...(example === undefined ? {} : { example }) } };
 }

@@ -29,6 +29,7 @@ export const REJECTIONS = {
     retryable: false,
     message: 'the driver, or this vehicle, is not approved for going on duty',
   },
+  conflict: { retryable: false, message: 'something else stands against it' },
 } as const;
 
 export type RejectionCode = keyof typeof REJECTIONS;

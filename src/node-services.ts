@@ -8,10 +8,12 @@ import { deriveKey } from './lib/derived-key.ts';
 import { randomUuidV7 } from './lib/entropy.ts';
 import { createErrorLog } from './lib/error-log.ts';
 import type { Log } from './lib/log.ts';
+import { KeyedWrites } from './rest/keyed-writes.ts';
 import { createSafetyHandlers } from './rest/safety-handlers.ts';
 import { createTrustHandlers } from './rest/trust-handlers.ts';
 import type { RestOptions } from './rest/rest-server.ts';
 import { PostgresAuditLog } from './store/audit-log-postgres.ts';
+import { PostgresRestAnswers } from './store/rest-answers-postgres.ts';
 import { PostgresTrustStore } from './store/trust-store-postgres.ts';
 import { LocationWatch } from './trust/location-watch.ts';
 import { TripSharing } from './trust/trip-sharing.ts';
@@ -22,6 +24,8 @@ export interface NodeServicesOptions {
   readonly engine: Engine;
   /** The newest: what links are made with. */
   readonly secret: Uint8Array;
+  /** By which personal data is found, and answers kept by key are sealed. */
+  readonly lookupSecret: Uint8Array;
   readonly clock: Clock;
   readonly wallClock: Clock;
   readonly log: Log;
@@ -42,6 +46,8 @@ export interface NodeServices {
   /** Of all operations beside those of trips. */
   readonly handlers: NonNullable<RestOptions['handlers']>;
   readonly counts: Readonly<ServiceCounts>;
+  /** Gives the same answer to the same key of a write. */
+  readonly keyed: KeyedWrites;
   readonly locations: LocationWatch;
   /** Asked before a driver goes on duty. */
   readonly approve: Approval;
@@ -52,6 +58,8 @@ export interface NodeServices {
 /** Puts together what a server does beside dispatching: nothing of it runs while a ride is matched. */
 export function createNodeServices(options: NodeServicesOptions): NodeServices {
   const { sql, engine, secret, clock, wallClock, log, takeOffDuty } = options;
+  const answers = new PostgresRestAnswers(sql);
+  const sealingKey = deriveKey(options.lookupSecret, 'rest answers');
   const store = new PostgresTrustStore(sql);
   const auditLog = new PostgresAuditLog(sql);
   const nowMs = (): number => clock.nowMs();
@@ -77,6 +85,7 @@ export function createNodeServices(options: NodeServicesOptions): NodeServices {
       ...createSafetyHandlers({ trust, store, audit: { log: auditLog, nowMs } }),
     },
     counts,
+    keyed: new KeyedWrites({ answers, sealingKey, wallClock }),
     locations,
     approve: (driverId, { mockLocation = false }) => locations.approve(driverId, mockLocation),
     start: () => {

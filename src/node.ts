@@ -2,6 +2,7 @@ import { createRedisBeats } from './bus/beats-redis.ts';
 import { createRedisBus } from './bus/bus-redis.ts';
 import { CLUSTER_TIMING } from './cluster/timing.ts';
 import type { Config } from './config.ts';
+import { CountedClaims } from './counted-claims.ts';
 import { announceThrough } from './dispatch/announcer.ts';
 import { DEFAULT_ENGINE_LIMITS } from './dispatch/engine.ts';
 import { FrontDesk } from './dispatch/front-desk.ts';
@@ -13,7 +14,6 @@ import type { Market } from './domain/market.ts';
 import { createAuth, type Auth } from './gateway/auth.ts';
 import { createGateway, type Gateway } from './gateway/gateway.ts';
 import { createRedisClaims } from './geo/claims-redis.ts';
-import type { Claims } from './geo/claims.ts';
 import { createRedisDriverMirror } from './geo/driver-mirror-redis.ts';
 import type { DriverMirror } from './geo/driver-mirror.ts';
 import { assert } from './lib/assert.ts';
@@ -253,10 +253,10 @@ class Node {
   }
 
   private createServices(secret: Uint8Array): NodeServices {
-    const { clock, log } = this.options;
+    const { clock, log, lookupSecret } = this.options;
     const { engine } = this.replica;
     return createNodeServices({
-      ...{ sql: this.stores.sql, engine, secret, clock, wallClock: this.wallClock, log },
+      ...{ sql: this.stores.sql, engine, secret, lookupSecret, clock, wallClock: this.wallClock, log },
       takeOffDuty: async (driverId) => {
         const off = await this.desk.driver(driverId, { t: 'offline', id: 'by the server' });
         if (off.ok) engine.announcer.toDriver(driverId, { t: 'duty', status: 'offline' });
@@ -279,6 +279,7 @@ class Node {
     );
     return new RestServer({
       handlers: this.services.handlers,
+      keyed: this.services.keyed,
       ...{ shared: this.rates, replicas: () => this.replica.cluster.status.members.length },
       ...{ desk, auth: this.auth, wallClock, readiness: () => this.readiness() },
       trustForwardedFor: config.trustForwardedFor === 'yes',
@@ -377,23 +378,3 @@ function idSource(clock: Clock): IdSource {
 }
 
 const isLoopbackHost = (host: string): boolean => host === '127.0.0.1' || host === 'localhost';
-
-/** Claims that count their commands, for metrics. */
-class CountedClaims implements Claims {
-  commands = 0;
-  private readonly claims: Claims;
-
-  constructor(claims: Claims) {
-    this.claims = claims;
-  }
-
-  claim(requests: Parameters<Claims['claim']>[0]): Promise<boolean[]> {
-    this.commands += requests.length;
-    return this.claims.claim(requests);
-  }
-
-  release(releases: Parameters<Claims['release']>[0]): Promise<void> {
-    this.commands += releases.length;
-    return this.claims.release(releases);
-  }
-}

@@ -21,6 +21,7 @@ export const REJECTIONS = {
   wrong_state: { retryable: false, message: 'the trip is not in a state that allows this' },
   wrong_pin: { retryable: false, message: 'the PIN is not the one of this trip' },
   too_early: { retryable: true, message: 'the waiting time at the pickup has not passed yet' },
+  account_suspended: { retryable: false, message: 'the account is suspended' },
   location_suspect: {
     retryable: true,
     message: 'the places of this driver’s device cannot be believed just now',
@@ -30,6 +31,7 @@ export const REJECTIONS = {
     message: 'the driver, or this vehicle, is not approved for going on duty',
   },
   conflict: { retryable: false, message: 'something else stands against it' },
+  in_progress: { retryable: true, message: 'the same write is still under way; ask again for its answer' },
 } as const;
 
 export type RejectionCode = keyof typeof REJECTIONS;

@@ -13,8 +13,11 @@ export interface Operation {
   /** Null: nobody has to be signed in. */
   readonly permission: Permission | null;
   readonly rate: RateClass;
-  /** Needs an `Idempotency-Key` header: the command's id (R5). */
-  readonly idempotent?: true;
+  /**
+   * Needs an `Idempotency-Key` header (R5). `command`: the handler's store keeps it, as trips do. True: the server keeps the answer by it, sealed, for a day or so;
+   * not for answers with a token or a key in them, and only where there is a permission.
+   */
+  readonly idempotent?: true | 'command';
   /** A string each. What does not fit is `not_found`: no such thing can be. */
   readonly params?: Readonly<Record<string, TSchema>>;
   readonly body?: TSchema;

@@ -70,7 +70,7 @@ export const SAFETY_OPERATIONS = {
     summary: 'Call for help; answered once stored, and operators told.',
     permission: 'sos.raise',
     rate: 'write',
-    idempotent: true,
+    idempotent: 'command',
     body: SosRaiseSchema,
     status: 201,
     answer: SosSchema,

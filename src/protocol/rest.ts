@@ -42,9 +42,11 @@ export const STATUS_OF: Readonly<Record<RejectionCode, number>> = {
   wrong_state: 409,
   wrong_pin: 409,
   too_early: 409,
+  account_suspended: 403,
   location_suspect: 403,
   not_approved: 403,
   conflict: 409,
+  in_progress: 409,
 };
 
 /** Every operation, by its id. A test walks each with every role. */

@@ -12,6 +12,7 @@ import { Cors } from './cors.ts';
 import { mountDocs } from './docs-page.ts';
 import { Exchange } from './exchange.ts';
 import { bodyOf, createTripHandlers } from './trip-handlers.ts';
+import type { KeyedWrites } from './keyed-writes.ts';
 import { mountProbes, type ProbeOptions } from './probes.ts';
 import { httpProblem, problemOf } from './problem.ts';
 import { RequestRates, type RequestRatesOptions } from './request-rates.ts';
@@ -54,6 +55,8 @@ export interface RestOptions
   readonly auth: { authenticate(token: string | null, address: string): Authenticated };
   /** Of the operations beside those of trips. One without a handler is not there. */
   readonly handlers?: Readonly<Partial<Record<OperationId, Handler>>>;
+  /** Gives the same answer to the same key. */
+  readonly keyed: Pick<KeyedWrites, 'run'>;
   readonly wallClock: Clock;
   readonly limits?: Partial<RestLimits>;
   readonly trustForwardedFor?: boolean;
@@ -248,6 +251,11 @@ export class RestServer {
     });
   }
 
+  private handled({ id, keepsAnswer, handle }: Route, call: Call): ReturnType<Handler> {
+    if (!keepsAnswer || call.principal === null) return handle(call);
+    return this.options.keyed.run(id, call, call.principal, handle);
+  }
+
   private perform(exchange: Exchange, route: Route, call: Call): void {
     const answer = (result: Result<unknown>): void =>
       result.ok
@@ -262,7 +270,7 @@ export class RestServer {
       exchange.problem(httpProblem('internal'));
     };
     try {
-      const result = route.handle(call);
+      const result = this.handled(route, call);
       if (result instanceof Promise) result.then(answer).catch(fail);
       else answer(result);
     } catch (error) {

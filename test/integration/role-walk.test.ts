@@ -86,7 +86,7 @@ async function knock(
   const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => params[name]!);
   const { status } = await city.http(method.toUpperCase() as 'GET', `${filled}${query}`, {
     ...(role === null ? {} : { role, id: 'me' }),
-    ...(idempotent === true ? { key: `walk-${(keys += 1)}` } : {}),
+    ...(idempotent !== undefined ? { key: `walk-${(keys += 1)}` } : {}),
     ...(body === undefined ? {} : { body }),
   });
   return status;

@@ -13,8 +13,6 @@ const KEY = /^hdk_[A-Za-z0-9_-]{43}$/;
 /** What their ids begin with: they stand where an operator's does. */
 const ID_PREFIX = 'key-';
 
-/** A key lives at most so long, ms: one that nobody remembers ends by itself. */
-export const KEY_TTL_MS_MAX = 366 * 24 * 3_600_000;
 /** What was read of a key is believed for so long, ms; that it was ended is known at once. */
 const CACHED_MS = 60_000;
 const CACHED_MAX = 1_000;
@@ -56,21 +54,19 @@ export class ServiceKeys {
     this.#options = options;
   }
 
-  /** The key, to be told here and nowhere else, and what is kept of it. `bad_message`: its end is not within a year from now. */
+  /** The key, to be told here and nowhere else, and what is kept of it. It ends by itself, since some are forgotten. */
   async make(
-    wish: { readonly role: OperatorRole; readonly name: string; readonly expiresMs: number },
+    wish: { readonly role: OperatorRole; readonly name: string; readonly ttlMs: number },
     by: AuditedBy & { readonly actor: NonNullable<AuditedBy['actor']> },
-  ): Promise<Result<{ secret: string; key: ServiceKey }>> {
+  ): Promise<{ secret: string; key: ServiceKey }> {
     const { atMs, actor } = by;
-    if (wish.expiresMs <= atMs || wish.expiresMs > atMs + KEY_TTL_MS_MAX)
-      return rejected('bad_message', 'expiresMs: later than now, and within 366 days');
     const secret = KEY_PREFIX + secretBytes(KEY_BYTES).toString('base64url');
     const key: ServiceKey = {
       ...{ keyId: ID_PREFIX + randomUuidV7(atMs), role: wish.role, name: wish.name, createdBy: actor.id },
-      ...{ createdMs: atMs, expiresMs: wish.expiresMs, endedMs: null },
+      ...{ createdMs: atMs, expiresMs: atMs + wish.ttlMs, endedMs: null },
     };
     await this.#options.store.make({ ...key, hash: hashOfSecret(secret) }, by);
-    return accepted({ secret, key });
+    return { secret, key };
   }
 
   keys(after: ServiceKeyCursor | null, limit: number): Promise<ServiceKey[]> {

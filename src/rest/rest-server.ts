@@ -1,6 +1,7 @@
 import type uWS from 'uWebSockets.js';
 import type { Desk, Principal } from '../dispatch/desk.ts';
-import { type Rejection, rejected, type Result } from '../domain/rejection.ts';
+import { isServiceKey, type ServiceKeys } from '../accounts/service-keys.ts';
+import { accepted, type Rejection, rejected, type Result } from '../domain/rejection.ts';
 import { clientAddress } from '../lib/client-address.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { BucketRate } from '../lib/token-bucket.ts';
@@ -53,6 +54,8 @@ export interface RestOptions
   readonly desk: Desk;
   /** As the gateway's. */
   readonly auth: { authenticate(token: string | null, address: string): Authenticated };
+  /** Looks up what is a key of a machine's and no token. */
+  readonly serviceKeys?: Pick<ServiceKeys, 'lookUp'>;
   /** Of the operations beside those of trips. One without a handler is not there. */
   readonly handlers?: Readonly<Partial<Record<OperationId, Handler>>>;
   /** Gives the same answer to the same key. */
@@ -224,10 +227,31 @@ export class RestServer {
     const { token, ...rest } = asked;
     if (route.roles === null)
       return this.checked(exchange, route, { ...rest, principal: null, sessionId: null, body });
-    const identity = this.options.auth.authenticate(token, asked.address);
+    const { auth, serviceKeys } = this.options;
+    const follow = (identity: Authenticated): void => this.identified(exchange, route, rest, body, identity);
+    if (serviceKeys === undefined || token === null || !isServiceKey(token))
+      return follow(auth.authenticate(token, asked.address));
+    serviceKeys.lookUp(token, asked.address).then(
+      (found) => {
+        if (!found.ok) return follow(found);
+        const { role, operatorId } = found.value;
+        follow(accepted({ principal: { role, operatorId }, sessionId: null }));
+      },
+      (error: unknown) => this.fail(exchange, route, error),
+    );
+  }
+
+  private identified(
+    exchange: Exchange,
+    route: Route,
+    rest: Omit<Asked, 'token'>,
+    body: unknown,
+    identity: Authenticated,
+  ): void {
     if (!identity.ok) return exchange.problem(problemOf(identity));
     const { principal, sessionId } = identity.value;
-    if (!route.roles.includes(principal.role)) return exchange.problem(problemOf(rejected('forbidden')));
+    if (route.roles?.includes(principal.role) !== true)
+      return exchange.problem(problemOf(rejected('forbidden')));
     if (!this.rates.takeAccount(principal, this.options.wallClock.nowMs()))
       return exchange.problem(problemOf(rejected('rate_limited')));
     this.checked(exchange, route, { ...rest, principal, sessionId, body });
@@ -261,14 +285,7 @@ export class RestServer {
       result.ok
         ? exchange.json(route.status, route.status === 204 ? '' : bodyOf(route.id, result.value))
         : exchange.problem(problemOf(result));
-    const fail = (error: unknown): void => {
-      if (failureKind(error) !== 'final') {
-        this.options.onOutOfReach(error);
-        return exchange.problem(problemOf(rejected('unavailable')));
-      }
-      this.options.onError(error, { operation: route.id });
-      exchange.problem(httpProblem('internal'));
-    };
+    const fail = (error: unknown): void => this.fail(exchange, route, error);
     try {
       const result = this.handled(route, call);
       if (result instanceof Promise) result.then(answer).catch(fail);
@@ -276,6 +293,15 @@ export class RestServer {
     } catch (error) {
       fail(error);
     }
+  }
+
+  private fail(exchange: Exchange, route: Route, error: unknown): void {
+    if (failureKind(error) !== 'final') {
+      this.options.onOutOfReach(error);
+      return exchange.problem(problemOf(rejected('unavailable')));
+    }
+    this.options.onError(error, { operation: route.id });
+    exchange.problem(httpProblem('internal'));
   }
 }
 

@@ -30,6 +30,8 @@ const COMMANDS = {
   chaos: { redis: true, ownRedis: true, run: runMain },
   token: { redis: false, run: runMain },
   'audit-log': { redis: false, run: runMain },
+  rekey: { redis: false, run: runMain },
+  compliance: { redis: false, run: runMain },
   admin: { redis: false, run: runMain },
   contract: { redis: false, run: runMain },
   // Tests empty the Redis they use: never the operator's.

@@ -178,6 +178,18 @@ const SETTINGS = {
     'CORS_ORIGINS',
     'pages of these origins may use REST: https://app.example.com, several with commas, or *; without it none',
   ),
+  retainTripsDays: whole(
+    'RETAIN_TRIPS_DAYS',
+    2_555,
+    30,
+    36_500,
+    'for how long trips are kept after their end, with all that hangs on them',
+  ),
+  retainPathsDays: whole('RETAIN_PATHS_DAYS', 90, 1, 36_500, 'for how long it is kept where drivers drove'),
+  retainMatchesDays: whole('RETAIN_MATCHES_DAYS', 30, 1, 36_500, 'for how long a match can be explained'),
+  retainAnswersDays: whole('RETAIN_ANSWERS_DAYS', 7, 1, 365, 'for how long the same key gets the same answer'),
+  retainSessionsDays: whole('RETAIN_SESSIONS_DAYS', 30, 1, 3_650, 'for how long ended sessions are kept'),
+  retainAuditDays: whole('RETAIN_AUDIT_DAYS', 730, 30, 36_500, 'for how long the audit log is kept'),
   logLevel: oneOf('LOG_LEVEL', ['debug', 'info', 'warn', 'error', 'silent'], 'info', 'what is logged'),
   demoClock: text(
     'DEMO_CLOCK',
@@ -234,6 +246,8 @@ export function readConfig(
     throw new ConfigError('SHARED_PORT is PORT where there are several REPLICAS: leave it out.');
   if (read.replicas > 1 && read.advertiseUrl?.includes('{port}') === false)
     throw new ConfigError('ADVERTISE_URL must hold {port}: each of the REPLICAS has its own.');
+  if (Math.max(read.retainPathsDays, read.retainMatchesDays, read.retainAnswersDays) > read.retainTripsDays)
+    throw new ConfigError('RETAIN_TRIPS_DAYS must not be shorter than what is kept of trips.');
   checkSecrets(read, env['NODE_ENV'] === 'production');
   return read;
 }

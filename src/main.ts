@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import type postgres from 'postgres';
 import { auditLogCommand } from './audit-log-command.ts';
+import { retentionDaysOf } from './database-upkeep.ts';
 import { ConfigError, configHelp, readConfig, type Config, withSecretsFromFiles } from './config.ts';
 import { isRole, ROLES } from './domain/role.ts';
 import { issueToken } from './gateway/auth.ts';
@@ -11,8 +12,10 @@ import { createWallClock, type Clock } from './lib/clock.ts';
 import { randomToken } from './lib/entropy.ts';
 import { authSecretsOf, keyKeeperOf, type PersonalSecrets, personalSecretsOf } from './kept-secrets.ts';
 import { SILENT_LOG } from './lib/log.ts';
+import type { KeyKeeper } from './lib/envelope.ts';
 import { createPrng } from './lib/prng.ts';
 import { DEFAULT_MARKET, readMarket } from './market-file.ts';
+import { complianceCommand, rekeyCommand } from './privacy-commands.ts';
 import type { Market } from './domain/market.ts';
 import { type NodeOptions, startNode } from './node.ts';
 import { withPatientPool } from './node-stores.ts';
@@ -48,6 +51,15 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   'audit-log': {
     help: 'verifies the audit log: --verify; --help',
     run: (args, env) => auditLogCommand(args, (work) => withDatabase(env, work)),
+  },
+  rekey: {
+    help: 'wraps the keys of personal data by the first of DATA_KEYS',
+    run: (_args, env) => withDatabase(env, (sql) => rekeyCommand(sql, keeperIn(env))),
+  },
+  compliance: {
+    help: 'what is kept of people, for how long, sealed by which key, read by whom: --json',
+    run: (args, env) =>
+      withDatabase(env, (sql) => complianceCommand(sql, args, retentionDaysOf(readConfig(env, [])))),
   },
   token: {
     help: 'prints a token: --role driver|rider|support|operations|admin --id ACCOUNT [--days N]',
@@ -222,6 +234,11 @@ async function withDatabase<T>(env: Env, work: (sql: postgres.Sql) => Promise<T>
   } finally {
     await own.stop();
   }
+}
+
+function keeperIn(env: Env): KeyKeeper {
+  const isProduction = env['NODE_ENV'] === 'production';
+  return keyKeeperOf(personalSecretsOf({ config: readConfig(env, []), dataDir: DATA_DIR, isProduction }));
 }
 
 async function runMigrate(args: string[], env: Env): Promise<number> {

@@ -3,6 +3,7 @@ import { createRedisBus } from './bus/bus-redis.ts';
 import { CLUSTER_TIMING } from './cluster/timing.ts';
 import type { Config } from './config.ts';
 import { CountedClaims } from './counted-claims.ts';
+import { startDatabaseUpkeep } from './database-upkeep.ts';
 import { announceThrough } from './dispatch/announcer.ts';
 import { DEFAULT_ENGINE_LIMITS } from './dispatch/engine.ts';
 import { FrontDesk } from './dispatch/front-desk.ts';
@@ -60,7 +61,6 @@ export interface RunningNode {
   stop(): Promise<void>;
 }
 
-const PARTITIONS_MS = 3_600_000;
 /** What a server waits for Redis when it starts. */
 const REDIS_READY_MS_MAX = 5_000;
 /** A probe that hangs is a no. */
@@ -359,15 +359,10 @@ class Node {
       // Positions go out by the wall's clock: a demo that runs faster must not ask more of Redis.
       this.wallClock.every(config.geoFlushMs, () => void this.mirror.flush(clock.nowMs())),
       this.wallClock.every(PROBE_EVERY_MS, () => void this.isDatabaseReachable()),
-      clock.every(PARTITIONS_MS, () => {
-        ensurePartitions(this.stores.sql, clock.nowMs()).catch((error: unknown) =>
-          log.warn({ err: error }, 'partitions could not be made; rows go to the default one'),
-        );
-      }),
     ];
-    const stopServices = this.services.start();
+    const stops = [this.services.start(), startDatabaseUpkeep({ config, sql: this.stores.sql, clock, log })];
     return () => {
-      stopServices();
+      for (const stop of stops) stop();
       timers.forEach((timer) => timer.cancel());
     };
   }

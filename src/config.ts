@@ -139,6 +139,17 @@ const SETTINGS = {
     'LOOKUP_SECRET',
     'by which accounts are found by phone, 32 bytes or more; changing it loses them; without it one is made and kept under .data/',
   ),
+  accounts: oneOf(
+    'ACCOUNTS',
+    ['own', 'elsewhere'],
+    'own',
+    'own: people sign in here, and only approved drivers go on duty; elsewhere: whoever signs tokens with AUTH_SECRET sees to both',
+  ),
+  codeOutboxDir: text(
+    'CODE_OUTBOX_DIR',
+    null,
+    'where sign-in codes are written to, a file each; without it .data/outbox, and in production nowhere',
+  ),
   metricsToken: secret('METRICS_TOKEN', 'who brings it may read /metrics from elsewhere than this machine'),
   marketFile: text('MARKET_FILE', null, 'JSON with the market served; without it San Francisco'),
   mode: oneOf(
@@ -187,7 +198,13 @@ const SETTINGS = {
   ),
   retainPathsDays: whole('RETAIN_PATHS_DAYS', 90, 1, 36_500, 'for how long it is kept where drivers drove'),
   retainMatchesDays: whole('RETAIN_MATCHES_DAYS', 30, 1, 36_500, 'for how long a match can be explained'),
-  retainAnswersDays: whole('RETAIN_ANSWERS_DAYS', 7, 1, 365, 'for how long the same key gets the same answer'),
+  retainAnswersDays: whole(
+    'RETAIN_ANSWERS_DAYS',
+    7,
+    1,
+    365,
+    'for how long the same key gets the same answer',
+  ),
   retainSessionsDays: whole('RETAIN_SESSIONS_DAYS', 30, 1, 3_650, 'for how long ended sessions are kept'),
   retainAuditDays: whole('RETAIN_AUDIT_DAYS', 730, 30, 36_500, 'for how long the audit log is kept'),
   logLevel: oneOf('LOG_LEVEL', ['debug', 'info', 'warn', 'error', 'silent'], 'info', 'what is logged'),

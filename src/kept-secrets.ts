@@ -45,6 +45,18 @@ export function keyKeeperOf({ dataKeys }: Pick<PersonalSecrets, 'dataKeys'>): Ke
   return createKeyKeeper(keys);
 }
 
+/** Where sign-in codes are written to, or null where accounts are kept elsewhere. In production a place must be named: nobody is to find codes by chance. */
+export function codeOutboxDirOf({ config, dataDir, isProduction }: SecretsOptions): string | null {
+  const { accounts, codeOutboxDir } = config;
+  if (accounts === 'elsewhere') return null;
+  if (codeOutboxDir !== null) return codeOutboxDir;
+  if (isProduction)
+    throw new ConfigError(
+      'In production ACCOUNTS=own needs CODE_OUTBOX_DIR, where codes are written for whoever sends them; or set ACCOUNTS=elsewhere.',
+    );
+  return path.join(dataDir, 'outbox');
+}
+
 /** Several processes may start at once: one of them makes it, whole. */
 function kept(dataDir: string, name: string, make: () => string): string {
   const file = path.join(dataDir, name);

@@ -10,7 +10,13 @@ import { issueToken } from './gateway/auth.ts';
 import { AssertionError } from './lib/assert.ts';
 import { createWallClock, type Clock } from './lib/clock.ts';
 import { randomToken } from './lib/entropy.ts';
-import { authSecretsOf, keyKeeperOf, type PersonalSecrets, personalSecretsOf } from './kept-secrets.ts';
+import {
+  authSecretsOf,
+  keyKeeperOf,
+  type PersonalSecrets,
+  personalSecretsOf,
+  codeOutboxDirOf,
+} from './kept-secrets.ts';
 import { SILENT_LOG } from './lib/log.ts';
 import type { KeyKeeper } from './lib/envelope.ts';
 import { createPrng } from './lib/prng.ts';
@@ -88,6 +94,7 @@ async function runServer(args: string[], env: Env): Promise<number> {
     const { databaseUrl, redisUrl } = stores;
     const options = {
       ...{ config, markets, log, clock, authSecrets, databaseUrl, redisUrl },
+      codeOutboxDir: codeOutboxDirOf({ config, dataDir: DATA_DIR, isProduction }),
       ...{ keeper: keyKeeperOf(personal), lookupSecret: Buffer.from(personal.lookupSecret, 'utf8') },
     };
     const server =

@@ -31,6 +31,8 @@ export interface NodeServicesOptions {
   readonly log: Log;
   /** Off duty by no wish of the driver's; `driver_busy` during a trip. */
   readonly takeOffDuty: (driverId: DriverId) => Promise<Result<unknown>>;
+  /** Whether account and car are approved. */
+  readonly mayDrive: Approval;
 }
 
 /** How soon a suspect driver is out of matching. */
@@ -57,7 +59,7 @@ export interface NodeServices {
 
 /** Puts together what a server does beside dispatching: nothing of it runs while a ride is matched. */
 export function createNodeServices(options: NodeServicesOptions): NodeServices {
-  const { sql, engine, secret, clock, wallClock, log, takeOffDuty } = options;
+  const { sql, engine, secret, clock, wallClock, log, takeOffDuty, mayDrive } = options;
   const answers = new PostgresRestAnswers(sql);
   const sealingKey = deriveKey(options.lookupSecret, 'rest answers');
   const store = new PostgresTrustStore(sql);
@@ -87,7 +89,10 @@ export function createNodeServices(options: NodeServicesOptions): NodeServices {
     counts,
     keyed: new KeyedWrites({ answers, sealingKey, wallClock }),
     locations,
-    approve: (driverId, { mockLocation = false }) => locations.approve(driverId, mockLocation),
+    approve: async (driverId, online) => {
+      const believed = await locations.approve(driverId, online.mockLocation ?? false);
+      return believed.ok ? mayDrive(driverId, online) : believed;
+    },
     start: () => {
       const timer = sweepSuspects(locations, wallClock, log);
       return () => timer.cancel();

@@ -10,7 +10,8 @@ import { FrontDesk } from './dispatch/front-desk.ts';
 import { LOAD_LIMITS, LoadMonitor } from './dispatch/load-level.ts';
 import { ShelteredDesk } from './dispatch/sheltered-desk.ts';
 import { DEFAULT_GRID } from './domain/cell.ts';
-import type { IdSource, ReplicaId } from './domain/ids.ts';
+import type { DriverId, IdSource, ReplicaId } from './domain/ids.ts';
+import type { Result } from './domain/rejection.ts';
 import type { Market } from './domain/market.ts';
 import { createAuth, type Auth } from './gateway/auth.ts';
 import { createGateway, type Gateway } from './gateway/gateway.ts';
@@ -25,6 +26,7 @@ import type { KeyKeeper } from './lib/envelope.ts';
 import { createErrorLog } from './lib/error-log.ts';
 import type { Log } from './lib/log.ts';
 import { createPrng, type Prng } from './lib/prng.ts';
+import { createNodeAccounts, type NodeAccounts } from './node-accounts.ts';
 import { createNodeServices, type NodeServices } from './node-services.ts';
 import { openNodeStores, withPatientPool, type NodeStores } from './node-stores.ts';
 import { contractFiles } from './protocol/contract.ts';
@@ -50,6 +52,8 @@ export interface NodeOptions {
   readonly keeper: KeyKeeper;
   /** By which accounts are found by phone or e-mail; the same for ever. */
   readonly lookupSecret: Uint8Array;
+  /** Where sign-in codes are written to; null: accounts are kept elsewhere. */
+  readonly codeOutboxDir: string | null;
   /** The engine's clock; the machine's own unless this is a demo. */
   readonly clock: Clock;
   readonly log: Log;
@@ -106,6 +110,7 @@ class Node {
   private readonly desk: ShelteredDesk;
   /** One for both doors: its tries and its tokens count together. */
   private readonly auth: Auth;
+  private readonly accounts: NodeAccounts;
   private readonly services: NodeServices;
   private readonly rest: RestServer;
   private readonly gateway: Gateway;
@@ -160,7 +165,11 @@ class Node {
       onLateError: (error) => log.error({ err: error }, 'a command broke after its time'),
     });
     const secrets = options.authSecrets.map((secret) => Buffer.from(secret, 'utf8'));
-    this.auth = createAuth({ secrets, wallNowMs: () => wallClock.nowMs() });
+    this.accounts = this.createAccounts(secrets);
+    this.auth = createAuth({
+      ...{ secrets, wallNowMs: () => wallClock.nowMs() },
+      isRevoked: (identity) => this.accounts.isRevoked(identity),
+    });
     this.services = this.createServices(secrets[0]!);
     this.rest = this.createRest();
     this.gateway = this.createGateway();
@@ -188,6 +197,7 @@ class Node {
     try {
       await this.replica.join();
       try {
+        await this.accounts.start();
         return (await this.gateway.listen({ host, port, sharedPort })).port;
       } catch (error) {
         await this.replica.leave();
@@ -201,6 +211,7 @@ class Node {
   }
 
   private close(): void {
+    this.accounts.close();
     this.gateway.close();
     this.metrics.stop();
     this.bus.close();
@@ -252,16 +263,30 @@ class Node {
     });
   }
 
+  private createAccounts(secrets: readonly Uint8Array[]): NodeAccounts {
+    const { log, keeper, lookupSecret, codeOutboxDir } = this.options;
+    const { bus, wallClock } = this;
+    return createNodeAccounts({
+      ...{ sql: this.stores.sql, bus, secrets, keeper, lookupSecret, wallClock, log, codeOutboxDir },
+      takeOffDuty: (driverId) => this.takeOffDuty(driverId as DriverId),
+      endSockets: (sessionIds) => this.gateway.endSessions(sessionIds),
+    });
+  }
+
+  /** Refused (`driver_busy`) during a trip: an operator ends that. */
+  private async takeOffDuty(driverId: DriverId): Promise<Result<unknown>> {
+    const off = await this.desk.driver(driverId, { t: 'offline', id: 'by the server' });
+    if (off.ok) this.replica.engine.announcer.toDriver(driverId, { t: 'duty', status: 'offline' });
+    return off;
+  }
+
   private createServices(secret: Uint8Array): NodeServices {
     const { clock, log, lookupSecret } = this.options;
     const { engine } = this.replica;
     return createNodeServices({
       ...{ sql: this.stores.sql, engine, secret, lookupSecret, clock, wallClock: this.wallClock, log },
-      takeOffDuty: async (driverId) => {
-        const off = await this.desk.driver(driverId, { t: 'offline', id: 'by the server' });
-        if (off.ok) engine.announcer.toDriver(driverId, { t: 'duty', status: 'offline' });
-        return off;
-      },
+      takeOffDuty: (driverId) => this.takeOffDuty(driverId),
+      mayDrive: this.accounts.mayDrive,
     });
   }
 
@@ -278,7 +303,7 @@ class Node {
       'both are generated',
     );
     return new RestServer({
-      handlers: this.services.handlers,
+      handlers: { ...this.services.handlers, ...this.accounts.handlers },
       keyed: this.services.keyed,
       ...{ shared: this.rates, replicas: () => this.replica.cluster.status.members.length },
       ...{ desk, auth: this.auth, wallClock, readiness: () => this.readiness() },

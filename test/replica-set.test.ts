@@ -37,6 +37,7 @@ class ServerSet {
       env: {
         ...{
           PATH: process.env['PATH'],
+          ACCOUNTS: 'elsewhere',
           DATABASE_URL: database.url,
           REDIS_URL: redis.url,
           AUTH_SECRET: SECRET,

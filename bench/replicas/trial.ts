@@ -58,6 +58,7 @@ export async function runTrial(options: TrialOptions): Promise<Trial> {
   try {
     const env = {
       ...process.env,
+      ACCOUNTS: 'elsewhere',
       ...{ DATABASE_URL: stores.databaseUrl!, REDIS_URL: stores.redisUrl!, AUTH_SECRET },
       ...{ LOG_LEVEL: 'warn', PORT: '0', CONNECTIONS_PER_IP_MAX: '60000' },
     };

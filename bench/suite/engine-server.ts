@@ -40,7 +40,7 @@ export async function startEngineServer(
 ): Promise<ServerUnderTest> {
   const settings = {
     ...{ DATABASE_URL: stores.databaseUrl!, REDIS_URL: stores.redisUrl!, AUTH_SECRET },
-    ...{ LOG_LEVEL: 'warn', PORT: '0', CONNECTIONS_PER_IP_MAX: '1000000', ...env },
+    ...{ LOG_LEVEL: 'warn', PORT: '0', ACCOUNTS: 'elsewhere', CONNECTIONS_PER_IP_MAX: '1000000', ...env },
   };
   return startNodeServer('the server', [MAIN, 'server'], settings, clock);
 }

@@ -26,3 +26,8 @@ export function randomUuidV7(nowMs: number): string {
 export function randomPin(): string {
   return String(randomInt(10_000)).padStart(4, '0');
 }
+
+/** Six decimal digits, uniform. */
+export function randomSignInCode(): string {
+  return String(randomInt(1_000_000)).padStart(6, '0');
+}

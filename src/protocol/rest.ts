@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import type { RejectionCode } from '../domain/rejection.ts';
 import { COMMAND_ID_PATTERN } from './messages.ts';
 import type { Operation } from './operation.ts';
+import { ACCOUNT_OPERATIONS } from './rest-accounts.ts';
 import { TRIP_OPERATIONS } from './rest-trips.ts';
 import { SAFETY_OPERATIONS } from './rest-safety.ts';
 import { TRUST_OPERATIONS } from './rest-trust.ts';
@@ -52,6 +53,7 @@ export const STATUS_OF: Readonly<Record<RejectionCode, number>> = {
 /** Every operation, by its id. A test walks each with every role. */
 export const OPERATIONS = {
   ...TRIP_OPERATIONS,
+  ...ACCOUNT_OPERATIONS,
   ...TRUST_OPERATIONS,
   ...SAFETY_OPERATIONS,
 } as const satisfies Record<string, Operation>;

@@ -46,6 +46,7 @@ export class CityProcess extends ServedCity {
     const market = { ...DEFAULT_MARKET, marketId: `test-${this.tag}`, match: MATCH };
     writeFileSync(marketFile, JSON.stringify(market));
     this.env = {
+      ACCOUNTS: 'elsewhere',
       ...{ PATH: process.env['PATH'] ?? '', DATABASE_URL: database.url, REDIS_URL: redisUrl },
       ...{ AUTH_SECRET: SECRET, PORT: '0', REDIS_PREFIX: this.tag, LOG_LEVEL: 'warn' },
       ...{ MARKET_FILE: marketFile, DEMO_CLOCK: JSON.stringify(this.demoClock) },

@@ -55,6 +55,8 @@ export interface CityOptions {
   readonly redisUrl: string;
   readonly match?: Partial<MatchPolicy>;
   readonly noShowMs?: number;
+  /** With it accounts are kept here: people sign in, and drivers are to be approved. */
+  readonly codeOutboxDir?: string;
   /** Further settings of the server, as flags. */
   readonly flags?: readonly string[];
 }
@@ -74,6 +76,8 @@ export interface Explained {
 export interface HttpCall {
   readonly role?: Role;
   readonly id?: string;
+  /** Instead of one that is made for role and id. */
+  readonly token?: string;
   readonly body?: unknown;
   readonly key?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -148,7 +152,8 @@ export abstract class ServedCity {
     call: HttpCall = {},
   ): Promise<HttpAnswer<B>> {
     const headers: Record<string, string> = { ...call.headers };
-    if (call.role !== undefined)
+    if (call.token !== undefined) headers['authorization'] = `Bearer ${call.token}`;
+    else if (call.role !== undefined)
       headers['authorization'] ??= `Bearer ${await tokenFor(call.role, this.id(call.id ?? call.role))}`;
     if (call.key !== undefined) headers['idempotency-key'] = call.key;
     if (call.body !== undefined) headers['content-type'] ??= 'application/json';
@@ -225,7 +230,7 @@ export class City extends ServedCity {
       config: readConfig({}, ['--port', '0', '--redis-prefix', this.tag, ...flags]),
       ...{ markets: [this.market], clock: this.clock, authSecrets: [SECRET], log: SILENT_LOG },
       ...PERSONAL,
-      ...{ databaseUrl, redisUrl },
+      ...{ databaseUrl, redisUrl, codeOutboxDir: this.options.codeOutboxDir ?? null },
     });
     this.nodes.push(node);
     return node.port;

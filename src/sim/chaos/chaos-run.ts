@@ -175,6 +175,7 @@ export class ChaosRun {
         args: [MAIN, 'server'],
         env: {
           ...this.world.env,
+          ACCOUNTS: 'elsewhere',
           ...{ PORT: String(port), AUTH_SECRET: this.secret, MARKET_FILE: marketFile, LOG_LEVEL: 'info' },
           DATABASE_URL: withPort(stores.databaseUrl, postgres.port),
           REDIS_URL: withPort(stores.redisUrl, redis.port),

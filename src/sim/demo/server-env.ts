@@ -21,6 +21,8 @@ export interface ServerEnv {
   /** A file that holds one Market as JSON. */
   readonly MARKET_FILE: string;
   readonly LOG_LEVEL: string;
+  /** The demo signs its people's tokens itself. */
+  readonly ACCOUNTS: 'elsewhere';
 }
 
 /** The environment of the demo's server. */
@@ -34,6 +36,7 @@ export function serverEnv(options: {
     DEMO_CLOCK: JSON.stringify(options.clock),
     MARKET_FILE: options.marketFile,
     LOG_LEVEL: 'warn',
+    ACCOUNTS: 'elsewhere',
   };
   return { ...env };
 }

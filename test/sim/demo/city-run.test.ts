@@ -33,6 +33,7 @@ describe('a small city on a real server', () => {
       config: readConfig({}, ['--port', '0']),
       ...{ markets: [market], clock, authSecrets: [SECRET], log: SILENT_LOG },
       ...PERSONAL,
+      codeOutboxDir: null,
       databaseUrl: database.url,
       redisUrl: redis.url,
     });

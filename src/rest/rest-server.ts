@@ -7,6 +7,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { BucketRate } from '../lib/token-bucket.ts';
 import { readJson } from '../protocol/json-reader.ts';
 import { IDEMPOTENCY_KEY_PATTERN, type OperationId } from '../protocol/rest.ts';
+import type { Audit } from './audited.ts';
 import type { Call, Handler } from './call.ts';
 import { failureKind } from '../store/retry.ts';
 import { Cors } from './cors.ts';
@@ -58,6 +59,8 @@ export interface RestOptions
   readonly serviceKeys?: Pick<ServiceKeys, 'lookUp'>;
   /** Of the operations beside those of trips. One without a handler is not there. */
   readonly handlers?: Readonly<Partial<Record<OperationId, Handler>>>;
+  /** Told of what operators do to trips. */
+  readonly audit?: Audit;
   /** Gives the same answer to the same key. */
   readonly keyed: Pick<KeyedWrites, 'run'>;
   readonly wallClock: Clock;
@@ -107,9 +110,12 @@ export class RestServer {
   }
 
   mount(app: uWS.TemplatedApp): void {
-    const { desk, handlers } = this.options;
+    const { desk, handlers, audit } = this.options;
     const methodsOf = new Map<string, string[]>();
-    for (const route of routesOf({ ...createTripHandlers(desk, this.limits.nearbyMax), ...handlers })) {
+    for (const route of routesOf({
+      ...createTripHandlers(desk, this.limits.nearbyMax, audit),
+      ...handlers,
+    })) {
       const { id, method, pattern } = route;
       app[method](pattern, (res, req) => {
         const origin = this.allowedOrigin(req);

@@ -4,7 +4,9 @@ import { accepted, rejected, type Result } from '../domain/rejection.ts';
 import { assert } from '../lib/assert.ts';
 import type { OperationId } from '../protocol/rest.ts';
 import type { Assign, Cancel, Ride, TRIP_OPERATIONS } from '../protocol/rest-trips.ts';
-import type { NearbyDriver } from '../protocol/messages.ts';
+import type { NearbyDriver, TripView } from '../protocol/messages.ts';
+import type { Json } from '../store/audit-log.ts';
+import { type Audit, audited } from './audited.ts';
 import type { Call, HandlersOf } from './call.ts';
 import { nearbyJson } from './nearby-json.ts';
 
@@ -17,8 +19,29 @@ const forbidden = rejected('forbidden');
 /** The command id of a quote, which changes nothing and so needs no key of the client's. */
 const QUOTE_ID = 'rest-quote';
 
-/** One handler per operation; each calls the desk as the socket would. */
-export function createTripHandlers(desk: Desk, nearbyMax: number): HandlersOf<typeof TRIP_OPERATIONS> {
+/** One handler per operation; each calls the desk as the socket would. What operators do to a trip is told to `audit`. */
+export function createTripHandlers(
+  desk: Desk,
+  nearbyMax: number,
+  audit: Audit | null = null,
+): HandlersOf<typeof TRIP_OPERATIONS> {
+  const handlers = plainHandlers(desk, nearbyMax);
+  if (audit === null) return handlers;
+  const trip = { kind: 'trip', param: 'tripId', after: shown } as const;
+  return {
+    ...handlers,
+    cancelTrip: audited(handlers.cancelTrip, { ...trip, action: 'trip.cancel' }, audit),
+    assignTrip: audited(handlers.assignTrip, { ...trip, action: 'trip.assign' }, audit),
+  };
+}
+
+/** Not the reason: who writes one may name somebody. */
+function shown(value: unknown): Json {
+  const { status, version, driverId, fareMinor } = value as TripView;
+  return { status, version, driverId, fareMinor };
+}
+
+function plainHandlers(desk: Desk, nearbyMax: number): HandlersOf<typeof TRIP_OPERATIONS> {
   return {
     requestTrip: async ({ principal, key, body }) => {
       if (principal?.role !== 'rider') return forbidden;

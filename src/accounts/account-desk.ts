@@ -140,6 +140,13 @@ export class AccountDesk {
     return account === null ? rejected('not_found') : accepted(await this.opened(account));
   }
 
+  /** Whether the driver may drive no car at all. */
+  async isBarred(driverId: string): Promise<boolean> {
+    const { store } = this.#options;
+    const [account, approval] = await Promise.all([store.account(driverId), store.approval(driverId)]);
+    return account?.state !== 'active' || approval?.state !== 'approved';
+  }
+
   /** Whether the driver may go on duty with this vehicle: account and car approved, the class theirs, no more seats than the car has. */
   async mayDrive(driverId: string, { vehicleClass, seats }: Vehicle): Promise<Result<null>> {
     const { store } = this.#options;

@@ -7,7 +7,7 @@ import { CLOSE } from '../../src/protocol/close-codes.ts';
 import { PostgresAuditLog } from '../../src/store/audit-log-postgres.ts';
 import { freshDatabase, freshRedis } from '../stores.ts';
 import { App } from './app.ts';
-import { ask, at, City, offerTo } from './city.ts';
+import { ask, at, City, matched, offerTo } from './city.ts';
 import { newPhone, Outbox, signIn, type SignedIn } from './phones.ts';
 
 const database = await freshDatabase();
@@ -276,6 +276,30 @@ describe('a driver', () => {
     expect(actions).toEqual(
       expect.arrayContaining(['account.suspend', 'account.reinstate', 'driver.approve']),
     );
+  });
+
+  it('who is suspended during a trip is off duty once that has ended', async () => {
+    await open();
+    const { accountId, tokens } = await signIn(city, outbox, 'driver');
+    await describeCar(tokens.accessToken);
+    await decide(accountId, 'approve');
+    const app = await connect(tokens.accessToken);
+    await app.done(ONLINE);
+    app.ping(at(-300));
+    const { tripId } = await matched(await city.rider('rider'), app);
+    expect((await city.http('PUT', `/v1/admin/accounts/driver/${accountId}/suspension`, admin)).status).toBe(
+      200,
+    );
+    expect(await app.gone).toBe(CLOSE.session_ended.code);
+    const onDuty = async () => {
+      const [row] = await database.sql<{ on_duty: boolean }[]>`
+        select on_duty from drivers where driver_id = ${accountId}`;
+      return row!.on_duty;
+    };
+    expect(await onDuty()).toBe(true);
+    const cancel = { ...admin, key: 'cancel-1', body: { reason: 'the driver is suspended' } };
+    expect((await city.http('POST', `/v1/trips/${tripId}/cancel`, cancel)).status).toBe(200);
+    await expect.poll(onDuty, { timeout: 15_000 }).toBe(false);
   });
 
   it('is found by number or id by operators, which is in the audit log, and not by others', async () => {

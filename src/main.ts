@@ -2,6 +2,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import type postgres from 'postgres';
+import { adminCommand } from './admin-command.ts';
 import { auditLogCommand } from './audit-log-command.ts';
 import { retentionDaysOf } from './database-upkeep.ts';
 import { ConfigError, configHelp, readConfig, type Config, withSecretsFromFiles } from './config.ts';
@@ -58,6 +59,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     help: 'verifies the audit log: --verify; --help',
     run: (args, env) => auditLogCommand(args, (work) => withDatabase(env, work)),
   },
+  admin: { help: 'makes the first admin, or a way back in: --email a@example.com', run: runAdmin },
   rekey: {
     help: 'wraps the keys of personal data by the first of DATA_KEYS',
     run: (_args, env) => withDatabase(env, (sql) => rekeyCommand(sql, keeperIn(env))),
@@ -246,6 +248,16 @@ async function withDatabase<T>(env: Env, work: (sql: postgres.Sql) => Promise<T>
 function keeperIn(env: Env): KeyKeeper {
   const isProduction = env['NODE_ENV'] === 'production';
   return keyKeeperOf(personalSecretsOf({ config: readConfig(env, []), dataDir: DATA_DIR, isProduction }));
+}
+
+function runAdmin(args: string[], env: Env): Promise<number> {
+  const config = readConfig(env, []);
+  const isProduction = env['NODE_ENV'] === 'production';
+  const personal = personalSecretsOf({ config, dataDir: DATA_DIR, isProduction });
+  return adminCommand(args, {
+    ...{ keeper: keyKeeperOf(personal), lookupSecret: Buffer.from(personal.lookupSecret, 'utf8') },
+    ...{ nowMs: createWallClock().nowMs(), withDatabase: (work) => withDatabase(env, work) },
+  });
 }
 
 async function runMigrate(args: string[], env: Env): Promise<number> {

@@ -2,6 +2,7 @@ import type postgres from 'postgres';
 import { AccountDesk } from './accounts/account-desk.ts';
 import { DutyEndings } from './accounts/duty-endings.ts';
 import { AccountVault } from './accounts/account-vault.ts';
+import { Privacy } from './accounts/privacy.ts';
 import { Revocations } from './accounts/revocations.ts';
 import type { ServiceKeys } from './accounts/service-keys.ts';
 import { AccountSessions } from './accounts/sessions.ts';
@@ -18,9 +19,11 @@ import type { Log } from './lib/log.ts';
 import { createNodeOperators } from './node-operators.ts';
 import { createCodeOutbox } from './notify/code-outbox.ts';
 import { createAccountHandlers, createSessionHandlers } from './rest/account-handlers.ts';
+import { createPrivacyHandlers } from './rest/privacy-handlers.ts';
 import type { RestOptions } from './rest/rest-server.ts';
 import { PostgresAccountStore } from './store/account-store-postgres.ts';
 import { PostgresAuditLog } from './store/audit-log-postgres.ts';
+import { PostgresPersonalData } from './store/personal-data-postgres.ts';
 import { PostgresSessionStore } from './store/session-store-postgres.ts';
 
 export interface NodeAccountsOptions {
@@ -93,12 +96,17 @@ export function createNodeAccounts(options: NodeAccountsOptions): NodeAccounts {
       handlers: { ...createSessionHandlers({ sessions }), ...operators.handlers },
       mayDrive: () => Promise.resolve({ ok: true, value: null }),
     };
+  const privacy = new Privacy({
+    ...{ store: new PostgresPersonalData(sql), accounts, sessions },
+    takeOffDuty: (driverId) => endings.end(driverId),
+  });
   const sender = createCodeOutbox(codeOutboxDir);
   const signIn = new SignIn({ store, vault, sender, sessions, auditLog, wallNowMs, log });
   return {
     ...common,
     handlers: {
       ...createAccountHandlers({ signIn, sessions, accounts, wallNowMs }),
+      ...createPrivacyHandlers(privacy, wallNowMs),
       ...operators.handlers,
     },
     mayDrive: (driverId, vehicle) => accounts.mayDrive(driverId, vehicle),

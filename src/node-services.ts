@@ -1,26 +1,31 @@
-import type postgres from 'postgres';
 import type { Engine } from './dispatch/engine.ts';
 import type { Approval } from './dispatch/front-desk.ts';
 import type { DriverId, TripId } from './domain/ids.ts';
 import type { Result } from './domain/rejection.ts';
+import type { Trip } from './domain/trip.ts';
 import type { Clock, Timer } from './lib/clock.ts';
 import { deriveKey } from './lib/derived-key.ts';
 import { randomUuidV7 } from './lib/entropy.ts';
 import { createErrorLog } from './lib/error-log.ts';
 import type { Log } from './lib/log.ts';
+import type { NodeStores } from './node-stores.ts';
+import type { Audit } from './rest/audited.ts';
 import { KeyedWrites } from './rest/keyed-writes.ts';
 import { createSafetyHandlers } from './rest/safety-handlers.ts';
+import { createTripSearchHandlers } from './rest/trip-search-handlers.ts';
 import { createTrustHandlers } from './rest/trust-handlers.ts';
 import type { RestOptions } from './rest/rest-server.ts';
 import { PostgresAuditLog } from './store/audit-log-postgres.ts';
+import { ReadReplica } from './store/read-replica-postgres.ts';
 import { PostgresRestAnswers } from './store/rest-answers-postgres.ts';
+import { PostgresTripSearch } from './store/trip-search-postgres.ts';
 import { PostgresTrustStore } from './store/trust-store-postgres.ts';
 import { LocationWatch } from './trust/location-watch.ts';
 import { TripSharing } from './trust/trip-sharing.ts';
 import { TripTrust } from './trust/trip-trust.ts';
 
 export interface NodeServicesOptions {
-  readonly sql: postgres.Sql;
+  readonly stores: Pick<NodeStores, 'sql' | 'readSql'>;
   readonly engine: Engine;
   /** The newest: what links are made with. */
   readonly secret: Uint8Array;
@@ -50,6 +55,7 @@ export interface NodeServices {
   readonly counts: Readonly<ServiceCounts>;
   /** Gives the same answer to the same key of a write. */
   readonly keyed: KeyedWrites;
+  readonly audit: Audit;
   readonly locations: LocationWatch;
   /** Asked before a driver goes on duty. */
   readonly approve: Approval;
@@ -59,12 +65,13 @@ export interface NodeServices {
 
 /** Puts together what a server does beside dispatching: nothing of it runs while a ride is matched. */
 export function createNodeServices(options: NodeServicesOptions): NodeServices {
-  const { sql, engine, secret, clock, wallClock, log, takeOffDuty, mayDrive } = options;
+  const { engine, secret, clock, wallClock, log, takeOffDuty, mayDrive } = options;
+  const { sql } = options.stores;
   const answers = new PostgresRestAnswers(sql);
   const sealingKey = deriveKey(options.lookupSecret, 'rest answers');
   const store = new PostgresTrustStore(sql);
-  const auditLog = new PostgresAuditLog(sql);
   const nowMs = (): number => clock.nowMs();
+  const audit = { log: new PostgresAuditLog(sql), nowMs };
   const locations = new LocationWatch({ store, takeOffDuty, nowMs, log });
   const counts: ServiceCounts = {
     sosRaised: 0,
@@ -81,13 +88,16 @@ export function createNodeServices(options: NodeServicesOptions): NodeServices {
     },
   });
   const sharing = new TripSharing({ store, trip, key: deriveKey(secret, 'trip sharing') });
+  const view = (one: Trip) => engine.views.forDriver(one);
   return {
     handlers: {
-      ...createTrustHandlers({ trust, sharing, view: (one) => engine.views.forDriver(one) }),
-      ...createSafetyHandlers({ trust, store, audit: { log: auditLog, nowMs } }),
+      ...createTrustHandlers({ trust, sharing, view }),
+      ...createSafetyHandlers({ trust, store, audit }),
+      ...createTripSearchHandlers({ search: tripSearchOf(options), view }),
     },
     counts,
     keyed: new KeyedWrites({ answers, sealingKey, wallClock }),
+    audit,
     locations,
     approve: async (driverId, online) => {
       const believed = await locations.approve(driverId, online.mockLocation ?? false);
@@ -98,6 +108,17 @@ export function createNodeServices(options: NodeServicesOptions): NodeServices {
       return () => timer.cancel();
     },
   };
+}
+
+function tripSearchOf({ stores, wallClock, log }: NodeServicesOptions): PostgresTripSearch {
+  const { sql, readSql } = stores;
+  const onFallback = createErrorLog({
+    log,
+    clock: wallClock,
+    what: 'the read replica failed: trips were searched on the primary',
+  });
+  const replica = readSql === null ? null : new ReadReplica({ sql: readSql, clock: wallClock, onFallback });
+  return new PostgresTripSearch(sql, replica);
 }
 
 function sweepSuspects(locations: LocationWatch, wallClock: Clock, log: Log): Timer {

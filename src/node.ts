@@ -282,9 +282,9 @@ class Node {
 
   private createServices(secret: Uint8Array): NodeServices {
     const { clock, log, lookupSecret } = this.options;
-    const { engine } = this.replica;
+    const { stores, wallClock, replica } = this;
     return createNodeServices({
-      ...{ sql: this.stores.sql, engine, secret, lookupSecret, clock, wallClock: this.wallClock, log },
+      ...{ stores, engine: replica.engine, secret, lookupSecret, clock, wallClock, log },
       takeOffDuty: (driverId) => this.takeOffDuty(driverId),
       mayDrive: this.accounts.mayDrive,
     });
@@ -304,7 +304,7 @@ class Node {
     );
     return new RestServer({
       handlers: { ...this.services.handlers, ...this.accounts.handlers },
-      keyed: this.services.keyed,
+      ...{ keyed: this.services.keyed, audit: this.services.audit, serviceKeys: this.accounts.serviceKeys },
       ...{ shared: this.rates, replicas: () => this.replica.cluster.status.members.length },
       ...{ desk, auth: this.auth, wallClock, readiness: () => this.readiness() },
       trustForwardedFor: config.trustForwardedFor === 'yes',

@@ -3,6 +3,8 @@ import type { RejectionCode } from '../domain/rejection.ts';
 import { COMMAND_ID_PATTERN } from './messages.ts';
 import type { Operation } from './operation.ts';
 import { ACCOUNT_OPERATIONS } from './rest-accounts.ts';
+import { OPERATOR_OPERATIONS } from './rest-operators.ts';
+import { TRIP_SEARCH_OPERATIONS } from './rest-trip-search.ts';
 import { TRIP_OPERATIONS } from './rest-trips.ts';
 import { SAFETY_OPERATIONS } from './rest-safety.ts';
 import { TRUST_OPERATIONS } from './rest-trust.ts';
@@ -56,6 +58,8 @@ export const OPERATIONS = {
   ...ACCOUNT_OPERATIONS,
   ...TRUST_OPERATIONS,
   ...SAFETY_OPERATIONS,
+  ...OPERATOR_OPERATIONS,
+  ...TRIP_SEARCH_OPERATIONS,
 } as const satisfies Record<string, Operation>;
 
 export type OperationId = keyof typeof OPERATIONS;

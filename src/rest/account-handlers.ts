@@ -25,25 +25,21 @@ export interface AccountServices {
 }
 
 type Operations = typeof ACCOUNT_OPERATIONS;
-type OwnOperations = Pick<
-  Operations,
-  'requestCode' | 'signIn' | 'refresh' | 'sessions' | 'endSession' | 'account' | 'changeAccount' | 'submitCar'
->;
+type SessionOperations = Pick<Operations, 'refresh' | 'sessions' | 'endSession'>;
+type OwnOperations = Pick<Operations, 'requestCode' | 'signIn' | 'account' | 'changeAccount' | 'submitCar'>;
 
 const unauthorized = rejected('unauthorized');
 
 /** The handlers of signing in, accounts and sessions. */
 export function createAccountHandlers(services: AccountServices): HandlersOf<Operations> {
-  return { ...ownHandlers(services), ...adminHandlers(services) };
+  return { ...createSessionHandlers(services), ...ownHandlers(services), ...adminHandlers(services) };
 }
 
-function ownHandlers({ signIn, sessions, accounts }: AccountServices): HandlersOf<OwnOperations> {
+/** Those of sessions alone: operators have theirs here also when riders’ and drivers’ accounts are kept elsewhere. */
+export function createSessionHandlers({
+  sessions,
+}: Pick<AccountServices, 'sessions'>): HandlersOf<SessionOperations> {
   return {
-    requestCode: ({ body }) => {
-      const { phone, kind } = body as CodeRequest;
-      return signIn.start(phone, kind);
-    },
-    signIn: ({ body, address }) => signIn.finish({ ...(body as SignInBody), address }),
     refresh: ({ body, address }) => sessions.refresh((body as RefreshBody).refreshToken, address),
     sessions: signedIn(async ({ sessionId }, principal) => {
       const found = await sessions.sessionsOf(ownerOf(principal));
@@ -58,6 +54,16 @@ function ownHandlers({ signIn, sessions, accounts }: AccountServices): HandlersO
       const why = params.sessionId === sessionId ? 'signed_out' : 'revoked';
       return sessions.end(params.sessionId!, ownerOf(principal), why);
     }),
+  };
+}
+
+function ownHandlers({ signIn, accounts }: AccountServices): HandlersOf<OwnOperations> {
+  return {
+    requestCode: ({ body }) => {
+      const { phone, kind } = body as CodeRequest;
+      return signIn.start(phone, kind);
+    },
+    signIn: ({ body, address }) => signIn.finish({ ...(body as SignInBody), address }),
     account: signedIn((_, principal) => accounts.read(accountOf(principal))),
     changeAccount: signedIn(({ body }, principal) =>
       accounts.rename(accountOf(principal), (body as AccountChange).name),
@@ -69,7 +75,7 @@ function ownHandlers({ signIn, sessions, accounts }: AccountServices): HandlersO
 function adminHandlers({
   accounts,
   wallNowMs,
-}: AccountServices): HandlersOf<Omit<Operations, keyof OwnOperations>> {
+}: AccountServices): HandlersOf<Omit<Operations, keyof OwnOperations | keyof SessionOperations>> {
   const byOf = ({ address }: Call, principal: Principal): ChangedBy => ({
     ...{ actor: { role: principal.role, id: accountOf(principal) }, address, atMs: wallNowMs() },
   });

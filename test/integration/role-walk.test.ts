@@ -69,8 +69,35 @@ beforeAll(async () => {
   const ownSessions = new Map<Role | null, string>();
   for (const role of ROLES) ownSessions.set(role, await session(`me-${role}`, role));
   const foreignSession = await session('victim', 'rider');
+  // On a trip, and so not to be erased.
+  const personal: Row = {
+    own: (role) => ({ params: { accountId: city.id(role === 'driver' ? 'me-driver' : 'me-rider') } }),
+    foreign: { params: { accountId: city.id('other-rider') } },
+  };
   const person: Asked = { params: { kind: 'rider', accountId: victim } };
+  const asAdmin = { role: 'admin', id: 'me-admin' } as const;
+  const invite = { email: 'walker@example.com', role: 'support' };
+  const invited = await city.http<{ operator: { operatorId: string } }>('POST', '/v1/admin/operators', {
+    ...{ ...asAdmin, body: invite },
+  });
+  const operator = { params: { operatorId: invited.body.operator.operatorId } };
+  const wish = { role: 'support', name: 'the walk', days: 1 };
+  const made = await city.http<{ key: { keyId: string } }>('POST', '/v1/admin/keys', {
+    ...asAdmin,
+    body: wish,
+  });
   rows = {
+    operatorSignIn: { signsIn: { body: { email: 'nobody@example.com', password: 'x', totp: '000000' } } },
+    setOperatorCredentials: { signsIn: { body: { token: 'none', password: 'x' } } },
+    operators: { plain: {} },
+    inviteOperator: { plain: { body: invite } },
+    changeOperator: { plain: { ...operator, body: { role: 'operations' } } },
+    renewOperatorLink: { plain: operator },
+    serviceKeys: { plain: {} },
+    makeServiceKey: { plain: { body: wish } },
+    endServiceKey: { plain: { params: { keyId: made.body.key.keyId } } },
+    auditLog: { plain: {} },
+    searchTrips: { plain: {} },
     requestCode: { plain: { body: { phone: '+14155550177', kind: 'rider' } } },
     signIn: { signsIn: { body: { phone: PHONE, kind: 'rider', code: '123456', device: 'd' } } },
     refresh: { signsIn: { body: { refreshToken: 'none' } } },
@@ -91,6 +118,8 @@ beforeAll(async () => {
     reviewDriver: {
       plain: { params: { accountId: city.id('me-driver') }, body: { decision: 'approve', reason: null } },
     },
+    exportAccount: personal,
+    eraseAccount: personal,
     requestTrip: { plain: { body: RIDE } },
     trip: of(),
     cancelTrip: of({ body: { reason: 'the walk' } }),

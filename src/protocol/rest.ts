@@ -5,6 +5,7 @@ import type { Operation } from './operation.ts';
 import { ACCOUNT_OPERATIONS } from './rest-accounts.ts';
 import { OPERATOR_OPERATIONS } from './rest-operators.ts';
 import { TRIP_SEARCH_OPERATIONS } from './rest-trip-search.ts';
+import { PRIVACY_OPERATIONS } from './rest-privacy.ts';
 import { TRIP_OPERATIONS } from './rest-trips.ts';
 import { SAFETY_OPERATIONS } from './rest-safety.ts';
 import { TRUST_OPERATIONS } from './rest-trust.ts';
@@ -56,6 +57,7 @@ export const STATUS_OF: Readonly<Record<RejectionCode, number>> = {
 export const OPERATIONS = {
   ...TRIP_OPERATIONS,
   ...ACCOUNT_OPERATIONS,
+  ...PRIVACY_OPERATIONS,
   ...TRUST_OPERATIONS,
   ...SAFETY_OPERATIONS,
   ...OPERATOR_OPERATIONS,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Principal } from '../dispatch/desk.ts';
+import { accountOf, type Principal } from '../dispatch/desk.ts';
 import { REJECTIONS, rejected, type Result } from '../domain/rejection.ts';
 import type { Clock } from '../lib/clock.ts';
 import { openText, sealText } from '../lib/envelope.ts';
@@ -55,18 +55,16 @@ export class KeyedWrites {
   }
 }
 
-function writeOf(operation: string, { key, params, body }: Call, principal: Principal, nowMs: number) {
-  const id = 'operatorId' in principal ? principal.operatorId : idOf(principal);
+function writeOf(
+  operation: string,
+  { key, params, body }: Call,
+  principal: Principal,
+  beganMs: number,
+): KeyedWrite {
   const asked = JSON.stringify([operation, sorted(params), sorted(body)]);
   const fingerprint = createHash('sha256').update(asked).digest();
-  const write: KeyedWrite = {
-    ...{ account: `${principal.role}:${id}`, key, operation, fingerprint, beganMs: nowMs },
-  };
-  return write;
+  return { account: `${principal.role}:${accountOf(principal)}`, key, operation, fingerprint, beganMs };
 }
-
-const idOf = (member: Exclude<Principal, { operatorId: string }>): string =>
-  member.role === 'driver' ? member.driverId : member.riderId;
 
 /** Members in the order of their names: a client that writes them in another order asks for the same. */
 function sorted(value: unknown): unknown {

@@ -1,4 +1,4 @@
-import type { Principal } from '../dispatch/desk.ts';
+import { accountOf, type Principal } from '../dispatch/desk.ts';
 import type { OperatorRole } from '../domain/role.ts';
 import { type BucketRate, KeyedBuckets } from '../lib/token-bucket.ts';
 import type { RateClass } from '../protocol/operation.ts';
@@ -103,17 +103,6 @@ class Buckets {
 
   take(principal: Principal, nowMs: number): boolean {
     return this.byRole[principal.role].take(accountOf(principal), nowMs);
-  }
-}
-
-function accountOf(principal: Principal): string {
-  switch (principal.role) {
-    case 'driver':
-      return principal.driverId;
-    case 'rider':
-      return principal.riderId;
-    default:
-      return principal.operatorId;
   }
 }
 

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { rolesWith } from '../../src/domain/permission.ts';
 import { contractFiles } from '../../src/protocol/contract.ts';
@@ -8,11 +11,15 @@ import { City } from './city.ts';
 
 const database = await freshDatabase();
 const redis = await freshRedis();
+const dir = mkdtempSync(path.join(tmpdir(), 'hexdispatch-codes-'));
 let city: City;
 beforeAll(async () => {
-  city = await City.open({ database, redisUrl: redis.url });
+  city = await City.open({ database, redisUrl: redis.url, codeOutboxDir: dir });
 });
-afterAll(() => city.close());
+afterAll(async () => {
+  await city.close();
+  rmSync(dir, { recursive: true });
+});
 
 interface Described {
   readonly operationId: OperationId;
@@ -28,7 +35,15 @@ const described = Object.entries(paths).flatMap(([path, methods]) =>
 );
 
 /** Names of things that are nowhere: each parameter takes the first that fits its schema. */
-const NAMES = ['00000000-0000-7000-8000-000000000000', 'nobody', 'a', '0'.repeat(22), '0'.repeat(32), '1'];
+const NAMES = [
+  '00000000-0000-7000-8000-000000000000',
+  'nobody',
+  'a',
+  '0'.repeat(22),
+  '0'.repeat(32),
+  '1',
+  'rider',
+];
 
 function pathOf({ path, operationId }: (typeof described)[number]): string {
   const { params = {} } = operation(operationId);

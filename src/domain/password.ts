@@ -1,6 +1,6 @@
 /** Characters (NIST SP 800-63B and OWASP ASVS 2.1: long rather than odd). */
-export const PASSWORD_LENGTH_MIN = 12;
-export const PASSWORD_LENGTH_MAX = 128;
+const PASSWORD_LENGTH_MIN = 12;
+const PASSWORD_LENGTH_MAX = 128;
 
 /** What long passwords are made of that are guessed first; whoever joins or repeats these has made nothing new. */
 const COMMON_PARTS = [

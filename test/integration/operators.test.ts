@@ -197,4 +197,22 @@ describe('trips over REST', () => {
     expect((await city.http('GET', '/v1/admin/trips?status=gone', { role: 'support' })).status).toBe(422);
     expect((await city.http('GET', '/v1/admin/trips', { role: 'driver' })).status).toBe(403);
   });
+
+  it('that an operator ends are in the audit log, and those that a rider gives up are not', async () => {
+    const cancel = (tripId: string, role: 'support' | 'rider', id: string) =>
+      city.http('POST', `/v1/trips/${tripId}/cancel`, {
+        role,
+        id,
+        key: `c-${id}`,
+        body: { reason: 'by phone' },
+      });
+    const [one, two] = [await ask(await city.rider('one')), await ask(await city.rider('two'))];
+    expect((await cancel(one.tripId, 'rider', 'one')).status).toBe(200);
+    expect((await cancel(two.tripId, 'support', 'cleo')).status).toBe(200);
+    const log = await as(admin.accessToken, 'GET', '/v1/admin/audit-log?objectKind=trip');
+    expect(log.body.entries).toMatchObject([
+      { action: 'trip.cancel', actor: { role: 'support', id: city.id('cleo') }, object: { id: two.tripId } },
+    ]);
+    expect(JSON.stringify(log.body.entries)).not.toContain('by phone');
+  });
 });

@@ -6,12 +6,11 @@ export interface RateRule {
 
 /**
  * What is counted over all replicas, by class of request and by whom. Reads are here for what is above a replica's share. Addresses have much: phones of one
- * carrier may share one. A `subject` is the phone number or e-mail somebody tries to sign in as, by its blind index.
+ * carrier may share one. How often a number or an e-mail may be tried is counted with it in PostgreSQL: Redis may be emptied (R12).
  */
 export const RATE_RULES = {
   'sign_in:address': { max: 300, windowS: 60 },
   'sign_in:account': { max: 60, windowS: 60 },
-  'sign_in:subject': { max: 20, windowS: 600 },
   'write:address': { max: 3_000, windowS: 10 },
   'write:account': { max: 140, windowS: 10 },
   'read:address': { max: 2_000, windowS: 10 },

@@ -25,7 +25,7 @@ const limitsOn = (redis: Redis, errors: unknown[] = []) =>
     ...{ redis, keys: createRedisKeys('rates'), clock: createWallClock() },
     onError: (error) => errors.push(error),
   });
-const { max, windowS } = RATE_RULES['sign_in:subject'];
+const { max, windowS } = RATE_RULES['sign_in:account'];
 
 describe('rates over all replicas', () => {
   it('R10: two replicas let through what one would, and say when to come again', async () => {
@@ -33,14 +33,14 @@ describe('rates over all replicas', () => {
     await Promise.all(redis.map(ready));
     const replicas = redis.map((one) => limitsOn(one));
     const waits = await Promise.all(
-      Array.from({ length: 2 * max }, (_, n) => replicas[n % 2]!.take('sign_in:subject', 'who')),
+      Array.from({ length: 2 * max }, (_, n) => replicas[n % 2]!.take('sign_in:account', 'who')),
     );
     expect(waits.filter((waitMs) => waitMs === 0)).toHaveLength(max);
     for (const waitMs of waits.filter((one) => one > 0)) {
       expect(waitMs).toBeGreaterThan(windowS * 1_000 - 60_000);
       expect(waitMs).toBeLessThanOrEqual(windowS * 1_000);
     }
-    expect(await replicas[0]!.take('sign_in:subject', 'another')).toBe(0);
+    expect(await replicas[0]!.take('sign_in:account', 'another')).toBe(0);
     expect(await replicas[0]!.take('sign_in:address', 'who')).toBe(0);
   });
 
@@ -60,7 +60,7 @@ describe('rates over all replicas', () => {
     const limits = limitsOn(redis, errors);
     redis.disconnect();
     const waits = [];
-    for (let n = 0; n < max + 5; n++) waits.push(await limits.take('sign_in:subject', 'alone'));
+    for (let n = 0; n < max + 5; n++) waits.push(await limits.take('sign_in:account', 'alone'));
     expect(waits.filter((waitMs) => waitMs === 0)).toHaveLength(max);
     expect(waits.at(-1)).toBeGreaterThan(0);
     expect(errors).toHaveLength(max + 5);

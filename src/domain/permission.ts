@@ -13,7 +13,7 @@ const EVERYBODY = { ...MEMBERS, ...OPERATORS } as const;
  * Who may do what: the only table of it. Every route and every command of a socket names the permission it needs; with `own` the object
  * is looked at too, and another's is `not_found`, so that nobody learns what there is.
  */
-export const PERMISSIONS = {
+const PERMISSIONS = {
   'socket.open': MEMBERS,
   'trip.request': { rider: 'own' },
   'trip.quote': { rider: 'own' },

@@ -4,8 +4,7 @@ import type { VehicleClass } from '../domain/vehicle.ts';
 import type { WrappedKey } from '../lib/envelope.ts';
 import type { AuditEntry } from './audit-log.ts';
 
-export const ACCOUNT_KINDS = ['rider', 'driver'] as const;
-export type AccountKind = (typeof ACCOUNT_KINDS)[number];
+export type AccountKind = 'rider' | 'driver';
 export type AccountState = 'active' | 'suspended' | 'erased';
 
 /** An account as it is stored: what is personal is sealed, and gone once the account is erased. */

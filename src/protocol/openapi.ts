@@ -1,6 +1,7 @@
 import { IsInteger, IsNumber, IsOptional, type TSchema } from 'typebox';
 import { rolesWith } from '../domain/permission.ts';
 import { type Json, type JsonObject, SchemaComponents } from './contract-schemas.ts';
+import { keyUseOf } from './operation.ts';
 import { IDEMPOTENCY_KEY_PATTERN, operation, type OperationId, OPERATIONS, ProblemSchema } from './rest.ts';
 
 /** Statuses any operation may answer with besides its own. */
@@ -37,13 +38,13 @@ export function openApi(version: string): JsonObject {
 }
 
 function describe(id: OperationId, schemas: SchemaComponents): JsonObject {
-  const { path, summary, idempotent, body, query, status, answer, permission, example } = operation(id);
+  const { path, summary, body, query, status, answer, permission, example } = operation(id);
   const own = [
     ...(body === undefined ? [] : [400, 408, 413, 415, 422]),
     ...(query === undefined ? [] : [422]),
   ];
   if (path.includes('{')) own.push(404);
-  if (idempotent) own.push(409);
+  if (keyUseOf(operation(id)) !== null) own.push(409, 422);
   const refusals = [...new Set([...COMMON, ...own])].sort((a, b) => a - b);
   const described: JsonObject = {
     operationId: id,
@@ -74,14 +75,15 @@ function describe(id: OperationId, schemas: SchemaComponents): JsonObject {
 }
 
 function parameters(id: OperationId): JsonObject[] {
-  const { idempotent, params, query, example } = operation(id);
+  const { params, query, example } = operation(id);
+  const keyUse = keyUseOf(operation(id));
   const list: JsonObject[] = Object.entries(params ?? {}).map(([name, schema]) => ({
     ...{ name, in: 'path', required: true },
     schema: new SchemaComponents().use(schema),
   }));
-  if (idempotent)
+  if (keyUse !== null)
     list.push({
-      ...{ name: 'Idempotency-Key', in: 'header', required: true },
+      ...{ name: 'Idempotency-Key', in: 'header', required: keyUse.isRequired },
       description: 'made by the client, new for every command, the same for every repeat of it',
       schema: { type: 'string', pattern: IDEMPOTENCY_KEY_PATTERN },
       example: 'a3f1c2d4-7b60-4c1e-9d55-0c8f6f0a1b2c',

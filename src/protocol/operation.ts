@@ -14,10 +14,11 @@ export interface Operation {
   readonly permission: Permission | null;
   readonly rate: RateClass;
   /**
-   * Needs an `Idempotency-Key` header (R5). `command`: the handler's store keeps it, as trips do. True: the server keeps the answer by it, sealed, for a day or so;
-   * not for answers with a token or a key in them, and only where there is a permission.
+   * What an `Idempotency-Key` header does (R5); nothing where nobody is signed in, and with GET. Not given: a write that comes with a key gets the same answer again,
+   * which the server keeps by it, sealed, for some days. True: the same, and the key must be there. `command`: it must be there, and the handler's store keeps the
+   * answer, as trips do. `never`: the answer has a secret in it, which is not kept.
    */
-  readonly idempotent?: true | 'command';
+  readonly idempotent?: true | 'command' | 'never';
   /** A string each. What does not fit is `not_found`: no such thing can be. */
   readonly params?: Readonly<Record<string, TSchema>>;
   readonly body?: TSchema;
@@ -28,4 +29,18 @@ export interface Operation {
   readonly answer: TSchema | null;
   /** A request that fits, for the documentation and the test that sends it. */
   readonly example?: { readonly body?: unknown; readonly query?: Readonly<Record<string, string>> };
+}
+
+/** Whether a request brings an Idempotency-Key, and whose the answer is to keep; null: a key is not looked at. */
+export function keyUseOf({ method, permission, rate, idempotent }: Operation): KeyUse | null {
+  if (method === 'get' || permission === null || idempotent === 'never') return null;
+  if (idempotent === 'command') return { isRequired: true, keepsAnswer: false };
+  if (idempotent === true) return { isRequired: true, keepsAnswer: true };
+  return rate === 'write' ? { isRequired: false, keepsAnswer: true } : null;
+}
+
+export interface KeyUse {
+  readonly isRequired: boolean;
+  /** The server keeps the answer; else the handler does. */
+  readonly keepsAnswer: boolean;
 }

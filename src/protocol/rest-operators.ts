@@ -162,6 +162,7 @@ export const OPERATOR_OPERATIONS = {
     path: '/v1/admin/operators',
     summary: 'Make an operator; the link’s token is theirs to be given, and good for a day.',
     permission: 'operator.manage',
+    idempotent: 'never',
     rate: 'write',
     body: InviteSchema,
     status: 201,
@@ -186,6 +187,7 @@ export const OPERATOR_OPERATIONS = {
     summary:
       'A new link for who has lost password or code device: the old ones, and all sessions, end at once.',
     permission: 'operator.manage',
+    idempotent: 'never',
     rate: 'write',
     params: OperatorParams,
     status: 201,
@@ -207,6 +209,7 @@ export const OPERATOR_OPERATIONS = {
     path: '/v1/admin/keys',
     summary: 'Make a key with which a machine acts as an operator.',
     permission: 'key.manage',
+    idempotent: 'never',
     rate: 'write',
     body: KeyWishSchema,
     status: 201,

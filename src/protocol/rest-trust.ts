@@ -68,6 +68,7 @@ export const TRUST_OPERATIONS = {
     summary:
       'A link by which anybody who has it follows the trip until it ends; the same one when asked again.',
     permission: 'trip.share',
+    idempotent: 'never',
     rate: 'write',
     params: TripParams,
     status: 200,

@@ -201,8 +201,10 @@ export class RestServer {
     const address = this.addressOf(res, req);
     const refusal = this.refusalOf(address);
     if (refusal !== null) return exchange.problem(problemOf(refusal));
-    const key = route.isIdempotent ? req.getHeader('idempotency-key') : '';
-    if (route.isIdempotent && !idempotencyKey.test(key)) return exchange.problem(httpProblem('bad_key'));
+    const { keyUse } = route;
+    const key = keyUse === null ? '' : req.getHeader('idempotency-key');
+    if (keyUse !== null && (key !== '' || keyUse.isRequired) && !idempotencyKey.test(key))
+      return exchange.problem(httpProblem('bad_key'));
     const params = readParams(route, req);
     if (isRejection(params)) return exchange.problem(problemOf(params));
     const query = readQuery(route, req);
@@ -281,8 +283,8 @@ export class RestServer {
     });
   }
 
-  private handled({ id, keepsAnswer, handle }: Route, call: Call): ReturnType<Handler> {
-    if (!keepsAnswer || call.principal === null) return handle(call);
+  private handled({ id, keyUse, handle }: Route, call: Call): ReturnType<Handler> {
+    if (keyUse?.keepsAnswer !== true || call.key === '' || call.principal === null) return handle(call);
     return this.options.keyed.run(id, call, call.principal, handle);
   }
 

@@ -3,8 +3,7 @@ import { IsInteger, IsNumber, IsOptional } from 'typebox';
 import { type Permission, rolesWith } from '../domain/permission.ts';
 import { rejected, type Rejection } from '../domain/rejection.ts';
 import type { Role } from '../domain/role.ts';
-import { assert } from '../lib/assert.ts';
-import type { RateClass } from '../protocol/operation.ts';
+import { type KeyUse, keyUseOf, type RateClass } from '../protocol/operation.ts';
 import { operation, type OperationId, OPERATIONS } from '../protocol/rest.ts';
 import { compileCheck, type SchemaCheck } from '../protocol/schema-check.ts';
 import type { Call, Handler } from './call.ts';
@@ -21,10 +20,8 @@ export interface Route {
   readonly rate: RateClass;
   /** Of an accepted answer. */
   readonly status: number;
-  /** Needs an Idempotency-Key. */
-  readonly isIdempotent: boolean;
-  /** The server gives the same answer to the same key itself. */
-  readonly keepsAnswer: boolean;
+  /** What an Idempotency-Key does; null: nothing. */
+  readonly keyUse: KeyUse | null;
   readonly handle: Handler;
   readonly checkBody: SchemaCheck<unknown> | null;
   /** In the order of the path. */
@@ -48,11 +45,10 @@ export function routesOf(handlers: Readonly<Partial<Record<OperationId, Handler>
 }
 
 function routeOf(id: OperationId, handle: Handler): Route {
-  const { method, path, permission, rate, status, idempotent, body, params = {}, query = {} } = operation(id);
-  assert(idempotent === undefined || permission !== null, 'keys are an account’s');
+  const described = operation(id);
+  const { method, path, permission, rate, status, body, params = {}, query = {} } = described;
   return {
-    ...{ id, permission, rate, status, handle, isIdempotent: idempotent !== undefined },
-    keepsAnswer: idempotent === true,
+    ...{ id, permission, rate, status, handle, keyUse: keyUseOf(described) },
     method: method === 'delete' ? 'del' : method,
     pattern: path.replaceAll(/\{(\w+)\}/g, ':$1'),
     roles: permission === null ? null : rolesWith(permission),

@@ -104,3 +104,37 @@ describe('what people may ask of their data', () => {
     expect((await exportOf(other.accountId, { token: other.tokens.accessToken })).status).toBe(200);
   });
 });
+
+describe('R5: a key of a write that is no trip’s', () => {
+  it('gives the same answer again on another replica, where a repeat without it is refused', async () => {
+    await city.start();
+    const { accountId, tokens } = await signIn(city, outbox, 'driver');
+    const car = { vehicleClass: 'economy', seats: 4, model: 'Car', colour: 'red', plate: 'PLATE-77' };
+    await city.http('PUT', '/v1/account/car', { token: tokens.accessToken, body: car });
+    const decide = (replica: number, call: object, decision = 'approve') =>
+      city.http<{ code?: string }>('PUT', `/v1/admin/applications/${accountId}`, {
+        ...{ role: 'operations', id: 'ann', replica, body: { decision, reason: null } },
+        ...call,
+      });
+    const first = await decide(0, { key: 'decision-1' });
+    expect(first.status).toBe(200);
+    expect(await decide(1, { key: 'decision-1' })).toEqual(first);
+    expect(await decide(1, {})).toMatchObject({ status: 409 });
+    expect(await decide(0, { key: 'decision-1' }, 'reject')).toMatchObject({ body: { code: 'key_reused' } });
+    expect(await decide(0, { key: 'no\ttab' })).toMatchObject({ status: 400 });
+    const log = await new PostgresAuditLog(database.sql).search({ objectId: accountId }, 10);
+    expect(log.filter(({ action }) => action === 'driver.approve')).toHaveLength(1);
+    const [row] = await database.sql<{ answer: Buffer }[]>`
+      select answer from rest_answers where key = 'decision-1'`;
+    expect(row!.answer.toString('latin1')).not.toContain('PLATE-77');
+  });
+
+  it('is not looked at where the answer is a secret: nothing of it is kept', async () => {
+    const made = await city.http<{ key: string }>('POST', '/v1/admin/keys', {
+      ...{ role: 'admin', id: 'ann', key: 'secret-1' },
+      body: { name: 'n', role: 'support', days: 1 },
+    });
+    expect(made.status, JSON.stringify(made.body)).toBe(201);
+    expect(await database.sql`select 1 from rest_answers where key = 'secret-1'`).toHaveLength(0);
+  });
+});

@@ -12,15 +12,17 @@ const WARM_UP_ANSWERS = 10_000;
 const QUICK = ['GET', 'GET livez', 'GET a trip'];
 const { south, west, north, east } = DEFAULT_MARKET.bounds;
 const PICKUP = { lat: (south + north) / 2, lng: (west + east) / 2 };
+/** Of a number that nobody has asked a code for: as most guesses are. */
+const GUESS = { phone: '+14155550199', kind: 'rider', code: '000000', device: 'bench' };
 const RIDE = { pickup: PICKUP, dropoff: { ...PICKUP, lat: north }, vehicleClass: 'economy', seats: 1 };
 
 /**
- * What the layer of REST costs where nothing is searched for: whether it lives, whether it is ready (which asks PostgreSQL), where to connect, one trip from the
- * store, and a scrape of the metrics; beside a bare uWebSockets.js GET with the same heads. Load as in row `nearby`.
+ * What the layer of REST costs where nothing is searched for: whether it lives, whether it is ready (which asks PostgreSQL), where to connect, one trip and an account's sessions from the
+ * store, a sign-in with a wrong code (counted over all replicas in Redis, looked up and audited in PostgreSQL), and a scrape of the metrics; beside a bare uWebSockets.js GET with the same heads. Load as in row `nearby`.
  */
 export const doorsRow: Row = {
   name: 'doors',
-  title: 'Probes, connect, a trip and the metrics over REST, beside a bare GET',
+  title: 'Probes, connect, a trip, sessions, a sign-in and the metrics over REST, beside a bare GET',
   measure,
   goals: (): Goal[] => [],
 };
@@ -32,6 +34,8 @@ interface Door {
   readonly path: string;
   /** Whose lists are asked from. */
   readonly load: HttpLoad;
+  /** Of the right answer; 200 by default. */
+  readonly status?: number;
 }
 
 async function measure(run: RowRun): Promise<void> {
@@ -53,13 +57,16 @@ async function open(run: RowRun, stops: (() => Promise<void>)[]): Promise<Door[]
   const { clock } = run;
   const stores = await startBenchStores();
   stops.push(() => stores.stop());
-  const server = await startEngineServer(stores, clock, { TRUST_FORWARDED_FOR: 'yes' });
+  const server = await startEngineServer(stores, clock, {
+    ...{ TRUST_FORWARDED_FOR: 'yes', ACCOUNTS: 'own' },
+  });
   stops.push(() => server.stop());
   const bare = await PEERS.bare.start({ redisUrl: stores.redisUrl!, clock });
   stops.push(() => bare.stop());
   const callers = { ...CALLERS, wallNowMs: clock.nowMs() };
   const riders = await startLoad(run, { ...callers, role: 'rider' }, stops);
   const operators = await startLoad(run, { ...callers, role: 'admin' }, stops);
+  const guessers = await startLoad(run, { ...callers, role: 'rider' }, stops, GUESS);
   const tripId = await requestTrip(server, callers);
   const { lat, lng } = PICKUP;
   const ours = { subject: ENGINE, server };
@@ -68,13 +75,27 @@ async function open(run: RowRun, stops: (() => Promise<void>)[]): Promise<Door[]
     { ...ours, on: 'GET livez', path: '/livez', load: riders },
     { ...ours, on: 'GET readyz', path: '/readyz', load: riders },
     { ...ours, on: 'GET connect', path: `/v1/connect?lat=${lat}&lng=${lng}`, load: riders },
+    { ...ours, on: 'GET sessions', path: '/v1/sessions', load: riders },
+    { ...ours, on: 'a sign-in with a wrong code', path: '/v1/sign-in', load: guessers, status: 401 },
     { ...ours, on: 'GET a trip', path: `/v1/trips/${tripId}`, load: operators },
   ];
 }
 
-async function startLoad(run: RowRun, callers: Callers, stops: (() => Promise<void>)[]): Promise<HttpLoad> {
+async function startLoad(
+  run: RowRun,
+  callers: Callers,
+  stops: (() => Promise<void>)[],
+  body: object | null = null,
+): Promise<HttpLoad> {
   const lists = await headersOf(callers);
-  const requests = lists.map((list) => list.map((headers) => ({ path: '', headers })));
+  const post = { method: 'POST', body: JSON.stringify(body) } as const;
+  const requests = lists.map((list) =>
+    list.map((headers) =>
+      body === null
+        ? { path: '', headers }
+        : { path: '', headers: { ...headers, 'content-type': 'application/json' }, ...post },
+    ),
+  );
   const load = await HttpLoad.start(requests, run.clock);
   stops.push(() => load.stop());
   return load;
@@ -88,9 +109,13 @@ async function requestTrip({ url }: ServerUnderTest, callers: Omit<Callers, 'rol
   return ((await answer.json()) as { tripId: string }).tripId;
 }
 
-async function ask(run: RowRun, { subject, on, server, path, load }: Door, repeat: number): Promise<void> {
+async function ask(
+  run: RowRun,
+  { subject, on, server, path, load, status = 200 }: Door,
+  repeat: number,
+): Promise<void> {
   const { answers, seconds, serverUs, clientUs } = await load.measure({
-    ...{ url: server.url, path, serverPid: server.pid, warmUpAnswers: WARM_UP_ANSWERS },
+    ...{ url: server.url, path, status, serverPid: server.pid, warmUpAnswers: WARM_UP_ANSWERS },
     ...(run.isQuick ? { warmUpMsMax: 500, measureMs: 400 } : { warmUpMsMax: 2_000, measureMs: 2_000 }),
   });
   const record = (metric: string, unit: string, value: number): void =>

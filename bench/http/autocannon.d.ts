@@ -3,6 +3,8 @@ declare module 'autocannon' {
   export interface AutocannonRequest {
     readonly path: string;
     readonly headers: Readonly<Record<string, string>>;
+    readonly method?: 'GET' | 'POST';
+    readonly body?: string;
   }
   export interface AutocannonClient {
     setRequests(requests: readonly AutocannonRequest[]): void;

@@ -17,17 +17,19 @@ const after = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 async function measure(plan: HttpPlan): Promise<HttpAnswers> {
   let answers = 0;
+  let wrong = 0;
   let bytes = 0;
   let connection = 0;
   const run = autocannon({
     ...{ url: plan.url, connections: lists.length, pipelining: 1, duration: RUN_S_MAX, sampleInt: SAMPLE_MS },
     setupClient: (client) =>
       client.setRequests(
-        lists[connection++]!.map(({ path, headers }) => ({ path: plan.path + path, headers })),
+        lists[connection++]!.map((request) => ({ ...request, path: plan.path + request.path })),
       ),
   });
-  run.on('response', (_client, _status, size) => {
+  run.on('response', (_client, status, size) => {
     answers++;
+    if (status !== plan.status) wrong++;
     bytes += size;
   });
   const now = async () => ({
@@ -40,9 +42,9 @@ async function measure(plan: HttpPlan): Promise<HttpAnswers> {
   await after(plan.measureMs);
   const since = await now();
   run.stop();
-  const { errors, timeouts, non2xx } = await run;
-  if (errors + timeouts + non2xx > 0)
-    throw new Error(`${errors} errors, ${timeouts} time-outs, ${non2xx} answers other than 2xx`);
+  const { errors, timeouts } = await run;
+  if (errors + timeouts + wrong > 0)
+    throw new Error(`${errors} errors, ${timeouts} time-outs, ${wrong} answers other than ${plan.status}`);
   const count = since.answers - before.answers;
   return {
     ...{ answers: count, seconds: (since.atMs - before.atMs) / 1000, answersInAll: answers },

@@ -14,6 +14,8 @@ export interface HttpPlan {
   readonly url: string;
   /** Comes before the paths of the lists. */
   readonly path: string;
+  /** Which answers count as right. */
+  readonly status: number;
   readonly serverPid: number;
   /** Under the same load, before anything is counted, until this many were answered: code is compiled, tokens are checked for the first time. */
   readonly warmUpAnswers: number;
@@ -24,7 +26,7 @@ export interface HttpPlan {
 
 /** What came out, of the measured stretch alone. */
 export interface HttpAnswers {
-  /** All with a status of 2xx. */
+  /** All with the plan's status. */
   readonly answers: number;
   readonly seconds: number;
   /** Head and body. */
@@ -65,7 +67,7 @@ export class HttpLoad {
     }
   }
 
-  /** One at a time. Rejects when any request was not answered with a 2xx. */
+  /** One at a time. Rejects when any request was not answered with the plan's status. */
   async measure(plan: HttpPlan): Promise<HttpAnswers> {
     const answered = this.next();
     this.child.send({ plan });

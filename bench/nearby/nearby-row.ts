@@ -122,6 +122,7 @@ async function measureRest(run: RowRun, turn: Turn & { readonly load: HttpLoad }
     const answers = await load.measure({
       url: server.url,
       path,
+      status: 200,
       serverPid: server.pid,
       warmUpAnswers: WARM_UP_ANSWERS,
       ...times,

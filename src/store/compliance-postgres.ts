@@ -64,6 +64,10 @@ const TABLES: readonly Described[] = [
     ...{ table: 'sos_calls', at: 'raised_at', by: 'trips', sealed: [] },
     holds: 'calls for help, with their place',
   },
+  {
+    ...{ table: 'location_suspicions', at: 'since', by: 'trips', sealed: [] },
+    holds: 'doubts about where drivers said they were',
+  },
   { ...{ table: 'trip_path', at: 'at', by: 'paths', sealed: [] }, holds: 'where drivers drove' },
   {
     ...{ table: 'match_decisions', at: 'at', by: 'matches', sealed: [] },

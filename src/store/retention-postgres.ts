@@ -31,7 +31,7 @@ const DAY_MS = 86_400_000;
 type LetGo = (sql: postgres.Sql, before: Date) => Promise<number>;
 
 const LET_GO: Readonly<Record<Retained, LetGo>> = {
-  trips: letTripsGo,
+  trips: async (sql, before) => (await letTripsGo(sql, before)) + (await letCallsGo(sql, before)),
   paths: letPathsGo,
   matches: async (sql, before) => {
     // In the order of their making, which is that of their moments.
@@ -118,6 +118,13 @@ async function letTripsGo(sql: postgres.Sql, before: Date): Promise<number> {
     await tx`delete from trips where trip_id = any(${ids}::uuid[])`;
     return ids.length;
   });
+}
+
+/** Calls for help without a trip, and doubts about places. */
+async function letCallsGo(sql: postgres.Sql, before: Date): Promise<number> {
+  const calls = await sql`delete from sos_calls where trip_id is null and raised_at < ${before}`;
+  const doubts = await sql`delete from location_suspicions where until < ${before}`;
+  return calls.count + doubts.count;
 }
 
 /** Whole months: a partition is dropped, which costs as much for a million points as for one. */

@@ -48,8 +48,16 @@ describe('what is kept for some time', () => {
       (${new Date(old.requestedMs).toISOString().slice(0, 7) + '-01'}, ${old.tripId}, ${new Date(old.requestedMs)}, 1, 1)`;
     await sql`insert into match_decisions (trip_id, at, body) values (${old.tripId}, ${new Date(nowMs)}, '{}')`;
     await sql`insert into trip_shares values (${old.tripId}, 1, true), (${fresh.tripId}, 1, true)`;
+    for (const days of [401, 399]) {
+      await sql`insert into sos_calls (sos_id, raised_by, raised_role, raised_at, call_key)
+        values (gen_random_uuid(), 'r', 'rider', ${daysAgo(days)}, ${`call-${days}`})`;
+      await sql`insert into location_suspicions (driver_id, since, until, refused, jumps, is_mock)
+        values ('d', ${daysAgo(days)}, ${daysAgo(days)}, 1, 0, false)`;
+    }
     const gone = await letGoOfOld(sql, DAYS, nowMs);
-    expect(gone.trips).toBe(1);
+    expect(gone.trips).toBe(3);
+    expect(await sql`select call_key from sos_calls`).toEqual([{ call_key: 'call-399' }]);
+    expect(await sql`select since from location_suspicions`).toEqual([{ since: daysAgo(399) }]);
     const left = await sql<{ trip_id: string }[]>`select trip_id from trips order by trip_id`;
     expect(left.map(({ trip_id }) => trip_id)).toEqual([going.tripId, fresh.tripId].sort());
     for (const table of ['trip_events', 'trip_path', 'match_decisions', 'trip_shares'])

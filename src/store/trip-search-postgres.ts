@@ -31,7 +31,7 @@ function found(sql: postgres.Sql, filter: TripFilter, limit: number): postgres.P
   const page = sql`${conditions(sql, filter)} order by t.trip_id desc limit ${limit}`;
   if (riderId === undefined && driverId === undefined)
     return sql`select trip_document(t) as document from trips t where true ${page}`;
-  // In two halves, as the indexes are: see sql/0017-trip-search.sql. At most one trip of an account is under way.
+  // In two halves, as the indexes are: see sql/0015-trip-search.sql. At most one trip of an account is under way.
   return sql`
     select trip_document(t) as document from (
       (select t from trips t where t.status in ('completed', 'cancelled', 'expired') ${account} ${page})

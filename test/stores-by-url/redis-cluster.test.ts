@@ -11,6 +11,8 @@ import { createIngest } from '../../src/geo/ingest.ts';
 import { DEFAULT_PING_LIMITS } from '../../src/geo/ping-filter.ts';
 import { createWallClock } from '../../src/lib/clock.ts';
 import { createRedisKeys } from '../../src/protocol/redis-keys.ts';
+import { createRedisRateLimits } from '../../src/store/rate-limits-redis.ts';
+import { RATE_RULES } from '../../src/store/rate-limits.ts';
 import { testBeats } from '../bus/beats-suite.ts';
 import { busOn, closeLinks, ear, hears, openLink } from './links.ts';
 import { Servers, soon, startRedisCluster } from './servers.ts';
@@ -49,6 +51,20 @@ testBeats('a Redis Cluster', async () => {
 });
 
 describe('a Redis Cluster', () => {
+  it('R10: counts rates of accounts whose slots lie with different masters', async () => {
+    const { redis } = await openCluster();
+    const errors: unknown[] = [];
+    const onError = (error: unknown): void => void errors.push(error);
+    const limits = createRedisRateLimits({ redis, keys: KEYS, clock, onError });
+    expect(await Promise.all(names.map((name) => limits.take('write:account', name)))).toEqual(
+      names.map(() => 0),
+    );
+    const { max } = RATE_RULES['write:account'];
+    const waits = await Promise.all(Array.from({ length: max }, () => limits.take('write:account', '0')));
+    expect(waits.filter((waitMs) => waitMs > 0)).toHaveLength(1);
+    expect(errors).toEqual([]);
+  });
+
   it('R7: keeps claims of drivers whose slots lie with different masters, in one call', async () => {
     const { redis } = await openCluster();
     const claims = createRedisClaims({ redis, keys: KEYS });

@@ -103,7 +103,7 @@ export class AccountDesk {
   async find(kind: AccountKind, text: string, by: ChangedBy): Promise<Result<OpenedAccount>> {
     const { store, vault } = this.#options;
     const phone = phoneIn(text);
-    if (phone === null) return rejected('bad_message', 'query phone: + and country code first');
+    if (phone === null) return rejected('bad_message', '/phone is no phone number: + and country code first');
     const account = await store.byPhone(kind, vault.phoneIndex(phone));
     return account === null ? rejected('not_found') : this.readFor(account.accountId, by);
   }

@@ -107,6 +107,9 @@ const DecisionSchema = Type.Object(
   { $id: 'Decision', description: 'the reason is shown to the driver' },
 );
 
+const PersonSearchSchema = Type.Object({ phone: PhoneText }, { $id: 'PersonSearch' });
+
+export type PersonSearch = Static<typeof PersonSearchSchema>;
 export type CodeRequest = Static<typeof CodeRequestSchema>;
 export type SignInBody = Static<typeof SignInSchema>;
 export type RefreshBody = Static<typeof RefreshSchema>;
@@ -225,16 +228,18 @@ export const ACCOUNT_OPERATIONS = {
     example: { query: { limit: '20' } },
   },
   findPerson: {
-    method: 'get',
-    path: '/v1/admin/accounts/{kind}/by-phone',
-    summary: 'Who has the number. In the audit log.',
+    method: 'post',
+    path: '/v1/admin/accounts/{kind}/search',
+    summary:
+      'Who has the number, which is asked for in the body, since addresses are logged on the way. In the audit log.',
     permission: 'person.read',
     rate: 'write',
+    idempotent: 'never',
     params: { kind: Kind },
-    query: { phone: PhoneText },
+    body: PersonSearchSchema,
     status: 200,
     answer: AccountSchema,
-    example: { query: { phone: PHONE } },
+    example: { body: { phone: PHONE } },
   },
   person: {
     method: 'get',

@@ -11,6 +11,7 @@ import {
   type CarBody,
   type CodeRequest,
   type DecisionBody,
+  type PersonSearch,
   type RefreshBody,
   type SignInBody,
 } from '../protocol/rest-accounts.ts';
@@ -90,7 +91,11 @@ function adminHandlers({
       return accepted({ accounts: rows, next: last && `${last.createdMs}.${last.accountId}` });
     },
     findPerson: signedIn((call, principal) =>
-      accounts.find(call.params.kind as AccountKind, String(call.query.phone), byOf(call, principal)),
+      accounts.find(
+        call.params.kind as AccountKind,
+        (call.body as PersonSearch).phone,
+        byOf(call, principal),
+      ),
     ),
     person: signedIn((call, principal) => accounts.readFor(call.params.accountId!, byOf(call, principal))),
     suspendPerson: signedIn((call, principal) =>

@@ -307,7 +307,7 @@ describe('a driver', () => {
     const phone = newPhone();
     const { accountId, tokens } = await signIn(city, outbox, 'driver', phone);
     const find = (call: object) =>
-      city.http('GET', `/v1/admin/accounts/driver/by-phone?phone=${encodeURIComponent(phone)}`, call);
+      city.http('POST', '/v1/admin/accounts/driver/search', { ...call, body: { phone } });
     expect(await find(admin)).toMatchObject({ status: 200, body: { accountId, phone } });
     expect((await find({ token: tokens.accessToken })).status).toBe(403);
     expect((await city.http('GET', `/v1/admin/people/${accountId}`, admin)).body).toMatchObject({ phone });

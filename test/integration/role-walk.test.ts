@@ -110,7 +110,7 @@ beforeAll(async () => {
     changeAccount: { plain: { body: { name: 'Ann' } } },
     submitCar: { plain: { body: CAR } },
     people: { plain: { params: { kind: 'rider' } } },
-    findPerson: { plain: { params: { kind: 'rider' }, query: `?phone=${encodeURIComponent(PHONE)}` } },
+    findPerson: { plain: { params: { kind: 'rider' }, body: { phone: PHONE } } },
     person: { plain: person },
     suspendPerson: { plain: person },
     reinstatePerson: { plain: person },

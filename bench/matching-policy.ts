@@ -10,7 +10,7 @@ import type { Effect } from '../src/dispatch/effect.ts';
 import { step } from '../src/dispatch/step.ts';
 import { DEFAULT_GRID } from '../src/domain/cell.ts';
 import type { DriverId, MarketId, RiderId, TripId } from '../src/domain/ids.ts';
-import { DEFAULT_MATCH_POLICY, type Market, type MatchPolicy } from '../src/domain/market.ts';
+import { DEFAULT_MATCH_POLICY, type Market, type MatchPolicy, PLAIN_MARKET } from '../src/domain/market.ts';
 import type { Offer } from '../src/domain/offer.ts';
 import { interpolate, type Place } from '../src/domain/place.ts';
 import type { Trip } from '../src/domain/trip.ts';
@@ -47,6 +47,7 @@ const boardS = city.driveSpeed.kerbS - dropS + comesDownS;
 const eta = createStraightLineEta(city.driveSpeed, city.timeZone);
 const index = new DriverIndex({ grid: DEFAULT_GRID, driversMax: 100_000 });
 const market: Market = {
+  ...PLAIN_MARKET,
   marketId: 'manhattan' as MarketId,
   bounds: city.serviceArea,
   timeZone: city.timeZone,

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Type } from 'typebox';
 import { ConfigError } from './config.ts';
 import type { MarketId } from './domain/ids.ts';
-import { DEFAULT_MATCH_POLICY, MATCH_MODES, type Market } from './domain/market.ts';
+import { DEFAULT_MATCH_POLICY, MATCH_MODES, type Market, PLAIN_MARKET } from './domain/market.ts';
 import { VEHICLE_CLASSES } from './domain/vehicle.ts';
 import { compileCheck } from './protocol/schema-check.ts';
 import { SF_FIGURES } from './sim/city/sf-figures.ts';
@@ -52,11 +52,18 @@ const checkMarket = compileCheck(
       fairnessSMax: Type.Number({ minimum: 0 }),
     }),
     noShowMs: Type.Integer({ minimum: 0 }),
+    charges: Type.Object({
+      cashStepMinor: Type.Integer({ minimum: 1, maximum: 10_000 }),
+      cancellationFeeMinor: amount,
+      cancellationFreeMs: Type.Integer({ minimum: 0, maximum: 3_600_000 }),
+      noShowFeeMinor: amount,
+    }),
   }),
 );
 
 /** San Francisco with figures fitted to its cabs, for a server that was told of no other market. */
 export const DEFAULT_MARKET: Market = {
+  ...PLAIN_MARKET,
   marketId: 'san-francisco' as MarketId,
   bounds: SF_SERVICE_AREA,
   timeZone: SF_TIME_ZONE,

@@ -30,7 +30,14 @@ export class Rides {
     const trip: NewTrip = {
       ...{ tripId: this.newId() as TripId, marketId: MARKET, riderId, vehicleClass: 'economy', seats: 1 },
       ...{ pickup: { lat: 37.7749, lng: -122.4194 }, dropoff: { lat: 37.6213, lng: -122.3789 }, pin: '0417' },
-      quote: { fareMinor: 4_250, currency: 'USD', distanceM: 21_034.5, durationS: 1_530.25 },
+      quote: {
+        fareMinor: 4_250,
+        currency: 'USD',
+        distanceM: 21_034.5,
+        durationS: 1_530.25,
+        lines: [{ kind: 'base', amountMinor: 4_250 }],
+        terms: null,
+      },
       requestedMs: this.clock.nowMs(),
     };
     valueOf(await this.store.execute({ kind: 'request', key: this.keyOf(riderId), trip }));
@@ -73,7 +80,12 @@ export class Rides {
 
   private async step(event: PlainTransition, { tripId, pin }: NewTrip, driverId: DriverId): Promise<void> {
     const atMs = this.clock.nowMs();
-    const more = event === 'started' ? { pin } : event === 'completed' ? { distanceM: 1, fareMinor: 1 } : {};
+    const more =
+      event === 'started'
+        ? { pin }
+        : event === 'completed'
+          ? ({ distanceM: 1, fareLines: [{ kind: 'base', amountMinor: 1 }] } as const)
+          : {};
     const by = { actor: 'driver', actorId: driverId, key: this.keyOf(driverId) } as const;
     valueOf(await this.store.execute({ kind: 'transition', event, tripId, atMs, ...by, ...more }));
   }

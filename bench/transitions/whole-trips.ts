@@ -115,7 +115,7 @@ export class WholeTrips {
         }),
       () => moveOn('arrived', {}),
       () => moveOn('started', { pin }),
-      () => moveOn('completed', { distanceM: 21_034.5, fareMinor: 4_250 }),
+      () => moveOn('completed', { distanceM: 21_034.5, fareLines: [{ kind: 'base', amountMinor: 4_250 }] }),
     ];
   }
 
@@ -125,7 +125,14 @@ export class WholeTrips {
     return {
       ...{ tripId: randomUuidV7(clock.nowMs()) as TripId, marketId: MARKET, riderId },
       ...{ vehicleClass: 'economy', seats: 1, pickup: place(), dropoff: place(), pin: randomPin() },
-      quote: { fareMinor: 4_250, currency: 'USD', distanceM: 21_034.5, durationS: 1_530.25 },
+      quote: {
+        fareMinor: 4_250,
+        currency: 'USD',
+        distanceM: 21_034.5,
+        durationS: 1_530.25,
+        lines: [{ kind: 'base', amountMinor: 4_250 }],
+        terms: null,
+      },
       requestedMs: clock.nowMs(),
     };
   }

@@ -9,7 +9,7 @@ import { statusInput } from './dispatch-input.ts';
 import { publish, type Engine, type ServedMarket } from './engine.ts';
 import { execute, settle } from './settlement.ts';
 import { snapshotOfDriver } from './snapshots.ts';
-import { readMeter } from './trip-meter.ts';
+import { owedOnNoShow, readMeter } from './trip-meter.ts';
 
 type OnTripCommand = Extract<DriverCommand, { tripId: string }>;
 type TransitionFields = Partial<Extract<TripCommand, { kind: 'transition' }>>;
@@ -184,7 +184,8 @@ async function declareNoShow(
   const trip = await engine.store.trip(command.tripId as TripId);
   const noShowMs = trip === null ? 0 : (engine.markets.get(trip.marketId)?.market.noShowMs ?? 0);
   const arrivedBeforeMs = engine.clock.nowMs() - noShowMs;
-  return moveOn(engine, driverId, command, 'no_show', { arrivedBeforeMs });
+  const owed = trip?.driverId === driverId ? owedOnNoShow(engine, trip) : {};
+  return moveOn(engine, driverId, command, 'no_show', { arrivedBeforeMs, ...owed });
 }
 
 /** Before the rider is aboard the trip is given back to the matcher; after that it ends, paid as far as it was driven. */

@@ -1,4 +1,4 @@
-import { fareMinor } from '../domain/fare.ts';
+import { rideFare, totalMinor } from '../domain/fare.ts';
 import { zoneAt } from '../domain/cell.ts';
 import type { RiderId, TripId } from '../domain/ids.ts';
 import type { Place } from '../domain/place.ts';
@@ -12,7 +12,8 @@ import { marketOf, type Engine, type ServedMarket } from './engine.ts';
 import { nearbyDrivers } from './nearby.ts';
 import { execute, settle } from './settlement.ts';
 import { riderSnapshot } from './snapshots.ts';
-import { readMeter } from './trip-meter.ts';
+import { owedOnCancel } from './trip-meter.ts';
+import { quoteView } from './trip-view.ts';
 
 type RideFields = Omit<Extract<RiderCommand, { t: 'quote' }>, 't' | 'id'>;
 const NEARBY_MAX = 20;
@@ -26,7 +27,7 @@ export async function riderCommand(
   switch (command.t) {
     case 'quote': {
       const priced = price(engine, command);
-      return priced.ok ? accepted({ quote: priced.value.quote }) : priced;
+      return priced.ok ? accepted({ quote: quoteView(priced.value.quote) }) : priced;
     }
     case 'request':
       return requestRide(engine, riderId, command);
@@ -55,11 +56,15 @@ function price(engine: Engine, ride: RideFields): Result<{ quote: Quote; served:
   const table = served.market.fares[ride.vehicleClass];
   if (table === undefined) return rejected('class_not_offered');
   const route = served.eta.route(ride.pickup, ride.dropoff, engine.clock.nowMs());
+  const terms = { table, surgeFactor: 1, fees: [], ...served.market.charges };
+  const lines = rideFare(terms, route.distanceM, route.durationS);
   const quote: Quote = {
-    fareMinor: fareMinor(table, route.distanceM, route.durationS),
+    fareMinor: totalMinor(lines),
     currency: served.market.currency,
     distanceM: Math.round(route.distanceM),
     durationS: Math.round(route.durationS),
+    lines,
+    terms,
   };
   return accepted({ quote, served });
 }
@@ -118,8 +123,7 @@ async function cancelRide(
 ): Promise<Result<AckBody>> {
   const tripId = command.tripId as TripId;
   const before = await engine.store.trip(tripId);
-  const isAboard = before?.riderId === riderId && before.status === 'on_trip';
-  const reading = isAboard ? await readMeter(engine, before) : {};
+  const owed = before?.riderId === riderId ? await owedOnCancel(engine, before) : {};
   const result = await execute(
     engine,
     {
@@ -131,7 +135,7 @@ async function cancelRide(
       actorId: riderId,
       atMs: engine.clock.nowMs(),
       reason: command.reason,
-      ...reading,
+      ...owed,
     },
     { tripId, driverId: null },
   );

@@ -1,7 +1,8 @@
+import type { FareLine } from '../domain/fare.ts';
 import type { MarketId, TripId } from '../domain/ids.ts';
 import type { Offer } from '../domain/offer.ts';
 import type { Place } from '../domain/place.ts';
-import { hasDriver, type Trip, type TripStatus } from '../domain/trip.ts';
+import { hasDriver, type Quote, type Trip, type TripStatus } from '../domain/trip.ts';
 import type { DriverIndex } from '../geo/driver-index.ts';
 import { assert } from '../lib/assert.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -38,6 +39,11 @@ export function offerView(offer: Offer, trip: Trip): OfferView {
     currency: trip.quote.currency,
     expiresMs: offer.expiresMs,
   };
+}
+
+/** Without the terms, which are between the company and its books. */
+export function quoteView({ fareMinor, currency, distanceM, durationS, lines }: Quote): TripView['quote'] {
+  return { fareMinor, currency, distanceM, durationS, lines: lines as FareLine[] };
 }
 
 /** Trips as each side may see them, with the driver's place and the time still to drive. */
@@ -94,7 +100,7 @@ export class TripViews {
       dropoff: trip.dropoff,
       vehicleClass: trip.vehicleClass,
       seats: trip.seats,
-      quote: trip.quote,
+      quote: quoteView(trip.quote),
       driverId: trip.driverId,
       riderId: trip.riderId,
       pin,
@@ -107,6 +113,7 @@ export class TripViews {
       endedMs: trip.endedMs,
       distanceM: trip.distanceM,
       fareMinor: trip.fareMinor,
+      fareLines: trip.fareLines as FareLine[] | null,
       endedBy: trip.endedBy,
       endReason: trip.endReason,
     };

@@ -1,4 +1,4 @@
-import type { FareTable } from './fare.ts';
+import { type Charges, type FareTable, NO_CHARGES } from './fare.ts';
 import type { MarketId } from './ids.ts';
 import type { Place } from './place.ts';
 import type { VehicleClass } from './vehicle.ts';
@@ -93,7 +93,11 @@ export interface Market {
   readonly match: MatchPolicy;
   /** How long a driver waits at the pickup before a no-show may be declared. */
   readonly noShowMs: number;
+  readonly charges: Charges;
 }
+
+/** What a market has unless it says otherwise: nothing beside the ride itself is charged. */
+export const PLAIN_MARKET: Pick<Market, 'charges'> = { charges: NO_CHARGES };
 
 export function inBounds(bounds: Bounds, place: Place): boolean {
   return (

@@ -1,3 +1,4 @@
+import type { FareLine, FareTerms } from './fare.ts';
 import type { DriverId, MarketId, RiderId, TripId } from './ids.ts';
 import type { Place } from './place.ts';
 import type { VehicleClass } from './vehicle.ts';
@@ -71,6 +72,10 @@ export interface Quote {
   readonly currency: string;
   readonly distanceM: number;
   readonly durationS: number;
+  /** Their sum is `fareMinor`. */
+  readonly lines: readonly FareLine[];
+  /** Null for trips from before terms were kept: the market's prices hold. */
+  readonly terms: FareTerms | null;
 }
 
 /** A trip as PostgreSQL holds it. Times are Unix milliseconds; `null` = has not happened. */
@@ -98,6 +103,8 @@ export interface Trip {
   readonly distanceM: number | null;
   /** What is to be paid, minor units; null until it ends. */
   readonly fareMinor: number | null;
+  /** Their sum is `fareMinor`; null where that is. */
+  readonly fareLines: readonly FareLine[] | null;
   readonly endedBy: Actor | null;
   readonly endReason: string | null;
 }

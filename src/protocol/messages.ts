@@ -1,4 +1,5 @@
 import { Type, type Static, type TSchema } from 'typebox';
+import { FARE_LINE_KINDS } from '../domain/fare.ts';
 import { SEATS_MAX, VEHICLE_CLASSES } from '../domain/vehicle.ts';
 import { ACTORS, TRIP_STATUSES } from '../domain/trip.ts';
 import { DRIVER_STATUSES } from '../domain/driver-state.ts';
@@ -137,8 +138,19 @@ const Money = {
   currency: text(3, 'ISO 4217'),
 };
 
+const FareLineSchema = Type.Object(
+  {
+    kind: oneOf(FARE_LINE_KINDS, 'what for'),
+    amountMinor: Type.Integer({ description: 'minor units of the currency; only rounding may be below 0' }),
+    about: Type.Optional(
+      Type.String({ description: 'which fee or toll, by name; of surge the factor, as in 1.4' }),
+    ),
+  },
+  { $id: 'FareLine' },
+);
+export const FareLinesSchema = Type.Array(FareLineSchema, { description: 'their sum is the fare' });
 export const QuoteSchema = Type.Object(
-  { ...Money, distanceM: Type.Number(), durationS: Type.Number() },
+  { ...Money, distanceM: Type.Number(), durationS: Type.Number(), lines: FareLinesSchema },
   { $id: 'Quote' },
 );
 const OfferViewSchema = Type.Object(
@@ -177,6 +189,7 @@ export const TripViewSchema = Type.Object(
     endedMs: Maybe(unixMs('end')),
     distanceM: Maybe(Type.Number({ description: 'driven with the rider aboard' })),
     fareMinor: Maybe(Type.Integer()),
+    fareLines: Maybe(FareLinesSchema),
     endedBy: Maybe(oneOf(ACTORS, 'who ended it')),
     endReason: Maybe(Type.String()),
   },

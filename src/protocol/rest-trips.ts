@@ -1,6 +1,8 @@
 import { Type, type Static } from 'typebox';
 import { ACCOUNT_ID_PATTERN } from '../domain/ids.ts';
 import {
+  FareLinesSchema,
+  Maybe,
   NearbyDriverSchema,
   QuoteSchema,
   ReasonSchema,
@@ -28,6 +30,20 @@ const ConnectSchema = Type.Object(
   },
   { $id: 'Connect', description: 'open url + /v1/socket?zone=ZONE' },
 );
+const FareSchema = Type.Object({ totalMinor: Type.Integer(), lines: FareLinesSchema }, { $id: 'Fare' });
+const TripFareSchema = Type.Object(
+  {
+    tripId: Type.String({ pattern: UUID_PATTERN }),
+    currency: Type.String({ description: 'ISO 4217' }),
+    minorDigits: Type.Integer({
+      minimum: 0,
+      description: 'digits of an amount that stand behind the point: 2 for USD, 0 for JPY',
+    }),
+    quote: FareSchema,
+    fare: Maybe(FareSchema),
+  },
+  { $id: 'TripFare', description: 'fare: null until the trip has ended, and where nothing is owed' },
+);
 const ExplanationSchema = Type.Object(
   {},
   {
@@ -35,6 +51,7 @@ const ExplanationSchema = Type.Object(
     description: 'each match of the trip: candidates, what ruled each out, costs, choice',
   },
 );
+export type TripFare = Static<typeof TripFareSchema>;
 export type Ride = Static<typeof RideSchema>;
 export type Assign = Static<typeof AssignSchema>;
 export type Cancel = Static<typeof CancelSchema>;
@@ -75,6 +92,17 @@ export const TRIP_OPERATIONS = {
     params: TripParams,
     status: 200,
     answer: TripViewSchema,
+  },
+  tripFare: {
+    method: 'get',
+    path: '/v1/trips/{tripId}/fare',
+    summary:
+      'What was quoted and what is owed, line by line: riders and drivers see their own, operators any.',
+    permission: 'trip.read',
+    rate: 'read',
+    params: TripParams,
+    status: 200,
+    answer: TripFareSchema,
   },
   cancelTrip: {
     method: 'post',

@@ -10,7 +10,13 @@ const OFFER_ID = '0192f3a4-7c00-7000-8000-000000000002';
 const pickup = { lat: 37.7749, lng: -122.4194 };
 const dropoff = { lat: 37.8044, lng: -122.2712 };
 const ride = { pickup, dropoff, vehicleClass: 'economy', seats: 2 } as const;
-const quote = { fareMinor: 2350, currency: 'USD', distanceM: 19_250.5, durationS: 1_620 };
+const quote: TripView['quote'] = {
+  fareMinor: 2350,
+  currency: 'USD',
+  distanceM: 19_250.5,
+  durationS: 1_620,
+  lines: [{ kind: 'base', amountMinor: 2350 }],
+};
 const AT_MS = 1_767_225_600_000;
 
 const offer = {
@@ -31,7 +37,7 @@ const trip: TripView = {
     etaS: 140,
   },
   ...{ requestedMs: AT_MS, acceptedMs: AT_MS + 6_000, arrivedMs: null, startedMs: null, endedMs: null },
-  ...{ distanceM: null, fareMinor: null, endedBy: null, endReason: null },
+  ...{ distanceM: null, fareMinor: null, fareLines: null, endedBy: null, endReason: null },
 };
 const driver = { lat: 37.77, lng: -122.42, headingDeg: 90, vehicleClass: 'economy', etaS: 61.25 } as const;
 

@@ -1,9 +1,11 @@
 import type { AckBody, Desk } from '../dispatch/desk.ts';
+import { totalMinor } from '../domain/fare.ts';
 import type { TripId } from '../domain/ids.ts';
+import { minorDigits } from '../domain/money.ts';
 import { accepted, rejected, type Result } from '../domain/rejection.ts';
 import { assert } from '../lib/assert.ts';
 import type { OperationId } from '../protocol/rest.ts';
-import type { Assign, Cancel, Ride, TRIP_OPERATIONS } from '../protocol/rest-trips.ts';
+import type { Assign, Cancel, Ride, TRIP_OPERATIONS, TripFare } from '../protocol/rest-trips.ts';
 import type { NearbyDriver, TripView } from '../protocol/messages.ts';
 import type { Json } from '../store/audit-log.ts';
 import { type Audit, audited } from './audited.ts';
@@ -49,6 +51,11 @@ function plainHandlers(desk: Desk, nearbyMax: number): HandlersOf<typeof TRIP_OP
     },
     trip: ({ principal, params }) =>
       principal === null ? forbidden : desk.trip(principal, params.tripId as TripId),
+    tripFare: async ({ principal, params }) => {
+      if (principal === null) return forbidden;
+      const trip = await desk.trip(principal, params.tripId as TripId);
+      return trip.ok ? accepted(fareOf(trip.value)) : trip;
+    },
     cancelTrip: async ({ principal, params, key, body }) => {
       const tripId = params.tripId!;
       const cancel = { t: 'cancel', id: key, tripId, reason: (body as Cancel).reason } as const;
@@ -80,6 +87,13 @@ function plainHandlers(desk: Desk, nearbyMax: number): HandlersOf<typeof TRIP_OP
     explainTrip: ({ principal, params }) =>
       principal === null ? forbidden : desk.explain(principal, params.tripId as TripId),
   };
+}
+
+function fareOf({ tripId, quote, fareLines }: TripView): TripFare {
+  const fare = (lines: TripView['quote']['lines']) => ({ totalMinor: totalMinor(lines), lines });
+  const { currency } = quote;
+  const owed = fareLines === null ? null : fare(fareLines);
+  return { tripId, currency, minorDigits: minorDigits(currency), quote: fare(quote.lines), fare: owed };
 }
 
 const placeOf = (query: Call['query']) => ({ lat: query.lat as number, lng: query.lng as number });

@@ -1,3 +1,4 @@
+import { totalMinor } from '../domain/fare.ts';
 import { assert } from '../lib/assert.ts';
 import { REJECTIONS, type RejectionCode } from '../domain/rejection.ts';
 import { isFinal, TRIP_TRANSITIONS, type Actor, type TripStatus } from '../domain/trip.ts';
@@ -17,7 +18,9 @@ export interface TransitionStep {
   readonly endReason: string | null;
   /** What the driver typed, or null. */
   readonly pin: string | null;
-  /** The event's detail: what the command gave of reason, distance and fare. */
+  /** The sum of the command's lines, or null. */
+  readonly fareMinor: number | null;
+  /** The event's detail: what the command gave of reason and distance; the fare is added where it is owed. */
   readonly detail: Readonly<Record<string, unknown>>;
 }
 
@@ -43,10 +46,10 @@ export function transitionStep(command: TransitionCommand): TransitionStep {
   const detail: Record<string, unknown> = {};
   if (reason !== undefined) detail.reason = reason;
   if (command.distanceM !== undefined) detail.distanceM = command.distanceM;
-  if (command.fareMinor !== undefined) detail.fareMinor = command.fareMinor;
   const endReason = reason ?? (command.event === 'no_show' ? 'no_show' : null);
   const pin = command.pin === undefined ? null : storedText(command.pin);
-  return { from, to, actors, final: isFinal(to), endReason, pin, detail };
+  const fareMinor = command.fareLines === undefined ? null : totalMinor(command.fareLines);
+  return { from, to, actors, final: isFinal(to), endReason, pin, fareMinor, detail };
 }
 
 /** Text as PostgreSQL can hold it: no NUL, no half of a surrogate pair, at most REASON_LENGTH_MAX characters. */

@@ -100,6 +100,7 @@ export class MemoryTripStore implements TripStore {
       endedMs: null,
       distanceM: null,
       fareMinor: null,
+      fareLines: null,
       endedBy: null,
       endReason: null,
     };
@@ -138,7 +139,10 @@ export class MemoryTripStore implements TripStore {
     if (refusal !== null) return refusal;
     const { to, final } = step;
     const released = kind === 'released';
-    const detail = released ? { ...step.detail, driverId: trip.driverId } : step.detail;
+    // Nobody owes anything for a trip that no driver was bound to, whatever it looked like when the command was made.
+    const isOwed = final && trip.driverId !== null && step.fareMinor !== null;
+    const fare = isOwed ? { fareMinor: step.fareMinor } : {};
+    const detail = { ...step.detail, ...fare, ...(released ? { driverId: trip.driverId } : {}) };
     const next: Trip = {
       ...trip,
       status: to,
@@ -150,7 +154,8 @@ export class MemoryTripStore implements TripStore {
       endedBy: final ? actor : null,
       endReason: final ? step.endReason : null,
       distanceM: final ? (command.distanceM ?? null) : null,
-      fareMinor: final ? (command.fareMinor ?? null) : null,
+      fareMinor: isOwed ? step.fareMinor : null,
+      fareLines: isOwed ? (command.fareLines ?? null) : null,
     };
     const withdrawn = final || released ? this.#withdraw(trip.tripId, atMs) : [];
     return this.#change(next, { kind, actor, actorId, atMs, detail }, withdrawn);

@@ -1,3 +1,4 @@
+import type { FareLine } from '../domain/fare.ts';
 import type { DriverId, MarketId, OfferId, RiderId, TripId } from '../domain/ids.ts';
 import type { Offer } from '../domain/offer.ts';
 import type { Place } from '../domain/place.ts';
@@ -104,9 +105,10 @@ export type TripCommand =
       readonly pin?: string;
       /** `no_show`: refused `too_early` when the driver arrived later than this. */
       readonly arrivedBeforeMs?: number;
-      /** `completed`, `cancelled` on the way: what was driven and what is owed. */
+      /** `completed`, `cancelled` on the way: what was driven. */
       readonly distanceM?: number;
-      readonly fareMinor?: number;
+      /** What is owed when the trip ends by this; only of trips that have a driver, for the others it is passed over. */
+      readonly fareLines?: readonly FareLine[];
       /** `cancelled`, `released`: at most 200 characters. */
       readonly reason?: string;
     };

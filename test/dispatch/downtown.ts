@@ -4,7 +4,7 @@ import type { Effect } from '../../src/dispatch/effect.ts';
 import { step } from '../../src/dispatch/step.ts';
 import { DEFAULT_GRID } from '../../src/domain/cell.ts';
 import type { DriverId, IdSource, MarketId, RiderId, TripId } from '../../src/domain/ids.ts';
-import type { MatchPolicy } from '../../src/domain/market.ts';
+import { type MatchPolicy, PLAIN_MARKET } from '../../src/domain/market.ts';
 import type { Offer, OfferStatus } from '../../src/domain/offer.ts';
 import { destination, type Place } from '../../src/domain/place.ts';
 import type { Trip } from '../../src/domain/trip.ts';
@@ -59,6 +59,7 @@ export class Downtown {
     };
     this.state = createDispatchState({
       market: {
+        ...PLAIN_MARKET,
         marketId: 'downtown' as MarketId,
         bounds: { south: 37, north: 38, west: -123, east: -122 },
         timeZone: 'UTC',
@@ -125,7 +126,14 @@ export class Downtown {
       pickup: at(eastM),
       dropoff: at(eastM + 2_000),
       pin: '1234',
-      quote: { fareMinor: 900, currency: 'USD', distanceM: 2_000, durationS: 200 },
+      quote: {
+        fareMinor: 900,
+        currency: 'USD',
+        distanceM: 2_000,
+        durationS: 200,
+        lines: [{ kind: 'base', amountMinor: 900 }],
+        terms: null,
+      },
       requestedMs: this.nowMs,
       acceptedMs: null,
       arrivedMs: null,
@@ -133,6 +141,7 @@ export class Downtown {
       endedMs: null,
       distanceM: null,
       fareMinor: null,
+      fareLines: null,
       endedBy: null,
       endReason: null,
       ...changes,

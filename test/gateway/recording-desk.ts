@@ -40,12 +40,18 @@ export class Gate {
 
 export const TRIP_ID = '0192f3a4-7c00-7000-8000-000000000001' as TripId;
 const PLACE = { lat: 37.77, lng: -122.41 };
-const QUOTE = { fareMinor: 1_250, currency: 'USD', distanceM: 3_000.5, durationS: 600 };
+const QUOTE: TripView['quote'] = {
+  fareMinor: 1_250,
+  currency: 'USD',
+  distanceM: 3_000.5,
+  durationS: 600,
+  lines: [{ kind: 'base', amountMinor: 1_250 }],
+};
 export const TRIP: TripView = {
   ...{ tripId: TRIP_ID, status: 'searching', version: 1, pickup: PLACE, dropoff: PLACE },
   ...{ vehicleClass: 'economy', seats: 1, quote: QUOTE, driverId: null, riderId: 'rider-1', pin: '1234' },
   ...{ driverAt: null, etaS: null, requestedMs: 1_000, acceptedMs: null, arrivedMs: null, startedMs: null },
-  ...{ endedMs: null, distanceM: null, fareMinor: null, endedBy: null, endReason: null },
+  ...{ endedMs: null, distanceM: null, fareMinor: null, fareLines: null, endedBy: null, endReason: null },
 };
 
 /**

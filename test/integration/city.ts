@@ -55,6 +55,7 @@ export interface CityOptions {
   readonly redisUrl: string;
   readonly match?: Partial<MatchPolicy>;
   readonly noShowMs?: number;
+  readonly market?: Partial<Market>;
   /** With it accounts are kept here: people sign in, and drivers are to be approved. */
   readonly codeOutboxDir?: string;
   /** Further settings of the server, as flags. */
@@ -214,6 +215,7 @@ export class City extends ServedCity {
       marketId: `test-${this.tag}` as MarketId,
       match: { ...DEFAULT_MARKET.match, tickMs: 40, windowMsMax: 0, ...options.match },
       noShowMs: options.noShowMs ?? DEFAULT_MARKET.noShowMs,
+      ...options.market,
     };
   }
 

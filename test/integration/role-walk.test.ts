@@ -122,6 +122,7 @@ beforeAll(async () => {
     eraseAccount: personal,
     requestTrip: { plain: { body: RIDE } },
     trip: of(),
+    tripFare: of(),
     cancelTrip: of({ body: { reason: 'the walk' } }),
     quote: { plain: { body: RIDE } },
     connect: { plain: { query: place } },

@@ -1,6 +1,6 @@
 import type { Role } from '../../src/domain/role.ts';
 import { afterEach, describe, expect, it } from 'vitest';
-import { fareMinor } from '../../src/domain/fare.ts';
+import { rideFare, totalMinor } from '../../src/domain/fare.ts';
 import { distanceM } from '../../src/domain/place.ts';
 import { ENCODINGS } from '../../src/protocol/codec.ts';
 import type { TripView } from '../../src/protocol/messages.ts';
@@ -62,8 +62,11 @@ describe.each(ENCODINGS)('a whole trip in %s', (encoding) => {
     expect(Math.abs(done.distanceM! - drivenM)).toBeLessThan(1);
     const durationS = (done.endedMs! - done.startedMs!) / 1_000;
     expect(durationS).toBeGreaterThanOrEqual(50);
-    const owed = fareMinor(city.market.fares.economy!, drivenM, durationS);
-    expect(Math.abs(done.fareMinor! - owed)).toBeLessThanOrEqual(1);
+    const terms = { table: city.market.fares.economy!, surgeFactor: 1, fees: [], ...city.market.charges };
+    expect(Math.abs(done.fareMinor! - totalMinor(rideFare(terms, drivenM, durationS)))).toBeLessThanOrEqual(
+      1,
+    );
+    expect(totalMinor(done.fareLines!)).toBe(done.fareMinor);
     expect(await driver.trip('completed')).toMatchObject({
       version: 5,
       fareMinor: done.fareMinor,

@@ -158,7 +158,12 @@ export class Play {
         const by = await this.#actor(played.actor, tripId, oracle);
         const pin = played.rightPin ? '0417' : '0000';
         const arrivedBeforeMs = played.waited ? atMs : START_MS;
-        return transitionOf(played.event, tripId, by, { atMs, pin, arrivedBeforeMs, fareMinor: 700 });
+        return transitionOf(played.event, tripId, by, {
+          atMs,
+          pin,
+          arrivedBeforeMs,
+          fareLines: [{ kind: 'base', amountMinor: 700 }],
+        });
       }
       case 'onward': {
         const tripId = await this.#tripId(played.trip, oracle);

@@ -43,7 +43,14 @@ export function newTrip(over: Partial<NewTrip> = {}): NewTrip {
     pickup: { lat: 37.7749295, lng: -122.4194155 },
     dropoff: { lat: 37.6213129, lng: -122.3789554 },
     pin: '0417',
-    quote: { fareMinor: 4_250, currency: 'USD', distanceM: 21_034.5, durationS: 1_530.25 },
+    quote: {
+      fareMinor: 4_250,
+      currency: 'USD',
+      distanceM: 21_034.5,
+      durationS: 1_530.25,
+      lines: [{ kind: 'base', amountMinor: 4_250 }],
+      terms: null,
+    },
     requestedMs: START_MS,
     ...over,
   };

@@ -39,6 +39,7 @@ export function tripRequestSuite(name: string, getStore: () => TripStore): void 
         endedMs: null,
         distanceM: null,
         fareMinor: null,
+        fareLines: null,
         endedBy: null,
         endReason: null,
       };

@@ -23,6 +23,11 @@ import {
 } from './town.ts';
 
 /** The second half of what every TripStore must do: answers, rides, and what is kept beside them. */
+const LINES = [
+  { kind: 'base', amountMinor: 1_800 },
+  { kind: 'toll', amountMinor: 75, about: 'bridge' },
+] as const;
+
 export function tripRideSuite(name: string, getStore: () => TripStore): void {
   describe(`${name}: answers to offers`, () => {
     it('R3 accept binds the driver, and withdraws the trip’s other offers', async () => {
@@ -138,7 +143,7 @@ export function tripRideSuite(name: string, getStore: () => TripStore): void {
         valueOf(await store.execute(transitionOf(args[0], trip.tripId, byDriver(driverId), args[1])));
       await step('arrived', { atMs: START_MS + 60_000 });
       await step('started', { atMs: START_MS + 90_000, pin: trip.pin });
-      const end = { atMs: START_MS + 600_000, distanceM: 4_321.5, fareMinor: 1_875 };
+      const end = { atMs: START_MS + 600_000, distanceM: 4_321.5, fareLines: LINES };
       const done = await step('completed', end);
       expect(done.trip).toMatchObject({
         status: 'completed',
@@ -150,6 +155,7 @@ export function tripRideSuite(name: string, getStore: () => TripStore): void {
         endedMs: START_MS + 600_000,
         distanceM: 4_321.5,
         fareMinor: 1_875,
+        fareLines: LINES,
         endedBy: 'driver',
         endReason: null,
       });
@@ -266,11 +272,25 @@ export function tripRideSuite(name: string, getStore: () => TripStore): void {
       const store = getStore();
       const { trip, driverId } = await tripWithDriver(store, ['arrived', 'started']);
       const reason = `a\0b\ud800${'x'.repeat(300)}`;
-      const over = { distanceM: 10, fareMinor: 500, reason };
+      const over = {
+        distanceM: 10,
+        fareLines: [{ kind: 'cancellation', amountMinor: 500 } as const],
+        reason,
+      };
       const cancel = transitionOf('cancelled', trip.tripId, byRider(trip.riderId), over);
       const { trip: ended } = valueOf(await store.execute(cancel));
       expect(ended).toMatchObject({ status: 'cancelled', driverId, endedBy: 'rider', fareMinor: 500 });
       expect(ended.endReason).toBe(`ab\ufffd${'x'.repeat(197)}`);
+    });
+
+    it('nobody owes a fee for a trip that no driver was bound to when it ended', async () => {
+      const store = getStore();
+      const { tripId, riderId } = await searchingTrip(store);
+      const over = { fareLines: [{ kind: 'cancellation', amountMinor: 500 } as const] };
+      const cancel = transitionOf('cancelled', tripId, byRider(riderId), over);
+      const { trip, event } = valueOf(await store.execute(cancel));
+      expect(trip).toMatchObject({ status: 'cancelled', fareMinor: null, fareLines: null });
+      expect(event?.detail).toEqual({});
     });
 
     it('R4 of 20 concurrent identical steps exactly one happens', async () => {

@@ -74,7 +74,16 @@ describe('group commit', () => {
 
   it('lets no poisoned command take its neighbours with it', async () => {
     const good = Array.from({ length: 5 }, () => newTrip());
-    const poison = newTrip({ quote: { fareMinor: 1e300, currency: 'USD', distanceM: 1, durationS: 1 } });
+    const poison = newTrip({
+      quote: {
+        fareMinor: 1e300,
+        currency: 'USD',
+        distanceM: 1,
+        durationS: 1,
+        lines: [{ kind: 'base', amountMinor: 1e300 }],
+        terms: null,
+      },
+    });
     const commands = [...good.slice(0, 2), poison, ...good.slice(2)].map((trip) => requestOf(trip));
     const settled = await Promise.allSettled(commands.map((command) => store.execute(command)));
     expect(settled.map((one) => one.status)).toEqual([

@@ -8,7 +8,7 @@ import {
   zoneAt,
 } from '../../domain/cell.ts';
 import type { MarketId } from '../../domain/ids.ts';
-import { DEFAULT_MATCH_POLICY, type Bounds, type Market } from '../../domain/market.ts';
+import { DEFAULT_MATCH_POLICY, type Bounds, type Market, PLAIN_MARKET } from '../../domain/market.ts';
 import { destination, distanceM, type Place } from '../../domain/place.ts';
 import { createPrng, type Prng } from '../../lib/prng.ts';
 import type { City, CityDriver, CityRide } from '../city/city.ts';
@@ -114,6 +114,7 @@ function boundsAround(places: readonly Place[]): Bounds {
 function marketOf(city: City): Market {
   const { detourFactor, speedMpsByHour, motorwayFromM, motorwaySpeedMps } = city.driveSpeed;
   return {
+    ...PLAIN_MARKET,
     marketId: city.name as MarketId,
     bounds: city.serviceArea,
     timeZone: city.timeZone,

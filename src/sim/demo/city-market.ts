@@ -1,6 +1,6 @@
 import type { FareTable } from '../../domain/fare.ts';
 import type { MarketId } from '../../domain/ids.ts';
-import { DEFAULT_MATCH_POLICY, type Market, type MatchMode } from '../../domain/market.ts';
+import { DEFAULT_MATCH_POLICY, type Market, type MatchMode, PLAIN_MARKET } from '../../domain/market.ts';
 import type { City } from '../city/city.ts';
 
 /** What the server and the screen need to know of a city; the rest stays with its apps. */
@@ -23,6 +23,7 @@ const FARES: Readonly<Record<string, FareTable>> = {
 export function marketOfCity(city: City, mode: MatchMode): Market {
   const { detourFactor, speedMpsByHour, motorwayFromM, motorwaySpeedMps } = city.driveSpeed;
   return {
+    ...PLAIN_MARKET,
     marketId: city.name as MarketId,
     bounds: city.serviceArea,
     timeZone: city.timeZone,

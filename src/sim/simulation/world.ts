@@ -1,7 +1,7 @@
 import { CLUSTER_TIMING } from '../../cluster/timing.ts';
 import { createZoneMap, type ZoneMap } from '../../cluster/zone-map.ts';
 import { DEFAULT_GRID, type GridSpec } from '../../domain/cell.ts';
-import type { Market } from '../../domain/market.ts';
+import { type Market, PLAIN_MARKET } from '../../domain/market.ts';
 import type { DriverId, IdSource, MarketId, ReplicaId, RiderId } from '../../domain/ids.ts';
 import type { Member } from '../../dispatch/desk.ts';
 import { accountOf } from '../../dispatch/desk.ts';
@@ -246,6 +246,7 @@ function textOf(message: ServerMessage): string {
 
 function marketOf(plan: WorldPlan, town: Town): Market {
   return {
+    ...PLAIN_MARKET,
     marketId: 'downtown' as MarketId,
     bounds: plan.bounds,
     timeZone: 'America/Los_Angeles',

@@ -1,4 +1,4 @@
-import { DEFAULT_MATCH_POLICY } from '../../../src/domain/market.ts';
+import { DEFAULT_MATCH_POLICY, PLAIN_MARKET } from '../../../src/domain/market.ts';
 import type { MarketId } from '../../../src/domain/ids.ts';
 import { createPhoneCounts } from '../../../src/sim/apps/phone.ts';
 import { SF_SERVICE_AREA, SF_UTC_OFFSET_MS } from '../../../src/sim/city/san-francisco.ts';
@@ -8,6 +8,7 @@ import type { ClientReport } from '../../../src/sim/demo/client-messages.ts';
 
 export const CARD: CityCard = {
   market: {
+    ...PLAIN_MARKET,
     marketId: 'san-francisco' as MarketId,
     bounds: SF_SERVICE_AREA,
     timeZone: 'America/Los_Angeles',

@@ -74,7 +74,7 @@ export const DEFAULT_MARKET: Market = {
   noShowMs: 300_000,
 };
 
-/** Reads a market; a ConfigError says what is wrong with the file. Fields of `match` that are left out have their defaults. */
+/** Reads a market; a ConfigError says what is wrong with the file. Fields of `match` and `charges` that are left out have their defaults. */
 export function readMarket(file: string): Market {
   let parsed: unknown;
   try {
@@ -91,6 +91,10 @@ export function readMarket(file: string): Market {
 
 function withDefaults(parsed: unknown): unknown {
   if (parsed === null || typeof parsed !== 'object') return parsed;
-  const match: unknown = 'match' in parsed ? parsed.match : {};
-  return { ...parsed, match: { ...DEFAULT_MATCH_POLICY, ...(match as object | null) } };
+  const { match, charges }: { match?: unknown; charges?: unknown } = parsed;
+  return {
+    ...parsed,
+    match: { ...DEFAULT_MATCH_POLICY, ...(match as object | null) },
+    charges: { ...PLAIN_MARKET.charges, ...(charges as object | null) },
+  };
 }

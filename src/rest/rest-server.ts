@@ -209,8 +209,12 @@ export class RestServer {
     if (isRejection(params)) return exchange.problem(problemOf(params));
     const query = readQuery(route, req);
     if (isRejection(query)) return exchange.problem(problemOf(query));
+    // Field by field, here and below: spreading objects into one another was 6 µs of a request's 29.
     const asked: Asked = {
-      ...{ address, params, key, query },
+      address,
+      params,
+      key,
+      query,
       token: tokenOf(req.getHeader('authorization')),
       userAgent: route.rate === 'read' ? '' : req.getHeader('user-agent').slice(0, USER_AGENT_LENGTH_MAX),
     };
@@ -232,18 +236,17 @@ export class RestServer {
 
   /** Token, permission, rate, body, in this order: a stranger learns nothing about a body he may not send. */
   private authorise(exchange: Exchange, route: Route, asked: Asked, body: unknown): void {
-    const { token, ...rest } = asked;
-    if (route.roles === null)
-      return this.checked(exchange, route, { ...rest, principal: null, sessionId: null, body });
+    const { token } = asked;
+    if (route.roles === null) return this.checked(exchange, route, callOf(asked, null, null, body));
     const { auth, serviceKeys } = this.options;
-    const follow = (identity: Authenticated): void => this.identified(exchange, route, rest, body, identity);
     if (serviceKeys === undefined || token === null || !isServiceKey(token))
-      return follow(auth.authenticate(token, asked.address));
+      return this.identified(exchange, route, asked, body, auth.authenticate(token, asked.address));
     serviceKeys.lookUp(token, asked.address).then(
       (found) => {
-        if (!found.ok) return follow(found);
+        if (!found.ok) return this.identified(exchange, route, asked, body, found);
         const { role, operatorId } = found.value;
-        follow(accepted({ principal: { role, operatorId }, sessionId: null }));
+        const identity = accepted({ principal: { role, operatorId }, sessionId: null });
+        this.identified(exchange, route, asked, body, identity);
       },
       (error: unknown) => this.fail(exchange, route, error),
     );
@@ -252,7 +255,7 @@ export class RestServer {
   private identified(
     exchange: Exchange,
     route: Route,
-    rest: Omit<Asked, 'token'>,
+    asked: Asked,
     body: unknown,
     identity: Authenticated,
   ): void {
@@ -262,7 +265,7 @@ export class RestServer {
       return exchange.problem(problemOf(rejected('forbidden')));
     if (!this.rates.takeAccount(principal, this.options.wallClock.nowMs()))
       return exchange.problem(problemOf(rejected('rate_limited')));
-    this.checked(exchange, route, { ...rest, principal, sessionId, body });
+    this.checked(exchange, route, callOf(asked, principal, sessionId, body));
   }
 
   private checked(exchange: Exchange, route: Route, call: Call): void {
@@ -316,6 +319,15 @@ export class RestServer {
 const retryAfter = (waitMs: number): Record<string, string> => ({
   'retry-after': String(Math.ceil(waitMs / 1_000)),
 });
+
+function callOf(
+  { address, params, key, query, userAgent }: Asked,
+  principal: Principal | null,
+  sessionId: string | null,
+  body: unknown,
+): Call {
+  return { principal, sessionId, params, key, body, query, address, userAgent };
+}
 
 function tokenOf(header: string): string | null {
   return /^bearer /i.test(header) ? header.slice(7).trim() : null;

@@ -64,8 +64,11 @@ function routeOf(id: OperationId, handle: Handler): Route {
   };
 }
 
+const NO_PARAMS: Call['params'] = {};
+
 /** The path's parameters, or `not_found`: there can be no such thing. */
 export function readParams(route: Route, req: uWS.HttpRequest): Call['params'] | Rejection {
+  if (route.params.length === 0) return NO_PARAMS;
   const params: Record<string, string> = {};
   for (const [at, { name, check }] of route.params.entries()) {
     const value = decoded(req.getParameter(at) ?? '');

@@ -1,6 +1,6 @@
 import type { MarketId } from '../domain/ids.ts';
 import type { IdSource } from '../domain/ids.ts';
-import { inBounds, type Market } from '../domain/market.ts';
+import { isServed, type Market } from '../domain/market.ts';
 import type { Place } from '../domain/place.ts';
 import type { DriverIndex } from '../geo/driver-index.ts';
 import type { Ingest } from '../geo/ingest.ts';
@@ -75,7 +75,7 @@ export function marketOf<M extends Pick<ServedMarket, 'market'>>(
   ...places: readonly Place[]
 ): M | undefined {
   for (const served of markets.values()) {
-    if (places.every((place) => inBounds(served.market.bounds, place))) return served;
+    if (places.every((place) => isServed(served.market, place))) return served;
   }
   return undefined;
 }

@@ -1,3 +1,4 @@
+import { feesOfPlaces, forbiddingPickup } from '../domain/district.ts';
 import { rideFare, totalMinor } from '../domain/fare.ts';
 import { zoneAt } from '../domain/cell.ts';
 import type { RiderId, TripId } from '../domain/ids.ts';
@@ -53,14 +54,22 @@ export async function riderCommand(
 function price(engine: Engine, ride: RideFields): Result<{ quote: Quote; served: ServedMarket }> {
   const served = marketOf(engine, ride.pickup, ride.dropoff);
   if (served === undefined) return rejected('outside_area');
-  const table = served.market.fares[ride.vehicleClass];
+  const { market } = served;
+  const forbidding = forbiddingPickup(market, ride.pickup);
+  if (forbidding !== undefined) return rejected('pickup_forbidden', forbidding.name);
+  const table = market.fares[ride.vehicleClass];
   if (table === undefined) return rejected('class_not_offered');
   const route = served.eta.route(ride.pickup, ride.dropoff, engine.clock.nowMs());
-  const terms = { table, surgeFactor: 1, fees: [], ...served.market.charges };
+  const terms = {
+    table,
+    surgeFactor: 1,
+    fees: feesOfPlaces(market, ride.pickup, ride.dropoff),
+    ...market.charges,
+  };
   const lines = rideFare(terms, route.distanceM, route.durationS);
   const quote: Quote = {
     fareMinor: totalMinor(lines),
-    currency: served.market.currency,
+    currency: market.currency,
     distanceM: Math.round(route.distanceM),
     durationS: Math.round(route.durationS),
     lines,

@@ -1,3 +1,5 @@
+import { type Area, isInside } from './area.ts';
+import type { PlaceRules } from './district.ts';
 import { type Charges, type FareTable, NO_CHARGES } from './fare.ts';
 import type { MarketId } from './ids.ts';
 import type { Place } from './place.ts';
@@ -82,9 +84,12 @@ export const DEFAULT_MATCH_POLICY: MatchPolicy = {
 };
 
 /** A city: what is served, where, for how much, matched how. */
-export interface Market {
+export interface Market extends PlaceRules {
   readonly marketId: MarketId;
+  /** A box around all of it: what the zones are worked out from. */
   readonly bounds: Bounds;
+  /** The service area within the bounds; null: all of them. */
+  readonly area: Area | null;
   readonly timeZone: string;
   /** ISO 4217. */
   readonly currency: string;
@@ -97,7 +102,16 @@ export interface Market {
 }
 
 /** What a market has unless it says otherwise: nothing beside the ride itself is charged. */
-export const PLAIN_MARKET: Pick<Market, 'charges'> = { charges: NO_CHARGES };
+export const PLAIN_MARKET: Pick<Market, 'charges' | 'area' | 'districts' | 'tolls'> = {
+  charges: NO_CHARGES,
+  area: null,
+  districts: [],
+  tolls: [],
+};
+
+/** Whether rides may begin and end at a place. */
+export const isServed = ({ bounds, area }: Pick<Market, 'bounds' | 'area'>, place: Place): boolean =>
+  inBounds(bounds, place) && (area === null || isInside(area, place));
 
 export function inBounds(bounds: Bounds, place: Place): boolean {
   return (

@@ -32,6 +32,7 @@ export const REJECTIONS = {
   },
   conflict: { retryable: false, message: 'something else stands against it' },
   in_progress: { retryable: true, message: 'the same write is still under way; ask again for its answer' },
+  pickup_forbidden: { retryable: false, message: 'nobody may be picked up at this place' },
 } as const;
 
 export type RejectionCode = keyof typeof REJECTIONS;

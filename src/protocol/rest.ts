@@ -51,6 +51,7 @@ export const STATUS_OF: Readonly<Record<RejectionCode, number>> = {
   not_approved: 403,
   conflict: 409,
   in_progress: 409,
+  pickup_forbidden: 422,
 };
 
 /** Every operation, by its id. A test walks each with every role. */

@@ -89,3 +89,55 @@ describe('a fare', () => {
     expect((await fareOf(trip)).fare).toEqual({ totalMinor: 700, lines: ended!.fareLines });
   });
 });
+
+/** A box of so many metres around the centre. */
+const around = (northM: number, eastM: number, sizeM: number) => [
+  at(northM - sizeM, eastM - sizeM),
+  at(northM - sizeM, eastM + sizeM),
+  at(northM + sizeM, eastM + sizeM),
+  at(northM + sizeM, eastM - sizeM),
+];
+const NO_FEES = { pickupFeeMinor: 0, dropoffFeeMinor: 0, isPickupForbidden: false };
+
+describe('the places of a ride', () => {
+  it('have their fees and tolls in the quote, and the ride is metered with the same', async () => {
+    await open({
+      districts: [
+        { ...NO_FEES, name: 'station', area: around(0, 0, 500), pickupFeeMinor: 150 },
+        { ...NO_FEES, name: 'north', area: around(3_000, 0, 500), dropoffFeeMinor: 250 },
+      ],
+      tolls: [
+        { name: 'bridge', from: around(0, 0, 500), to: around(3_000, 0, 500), amountMinor: 825 },
+        { name: 'way back', from: around(3_000, 0, 500), to: around(0, 0, 500), amountMinor: 1 },
+      ],
+    });
+    const fees = [
+      { kind: 'pickup_fee', amountMinor: 150, about: 'station' },
+      { kind: 'dropoff_fee', amountMinor: 250, about: 'north' },
+      { kind: 'toll', amountMinor: 825, about: 'bridge' },
+    ];
+    const driver = await city.driver('driver', at(-100));
+    const rider = await city.rider('rider');
+    const trip = await aboard(rider, driver);
+    expect(trip.quote.lines).toEqual(expect.arrayContaining(fees));
+    await driver.done({ t: 'complete', tripId: trip.tripId });
+    expect((await rider.trip('completed')).fareLines).toEqual(expect.arrayContaining(fees));
+  });
+
+  it('may be forbidden for pickups, or lie outside the service area, on both doors', async () => {
+    await open({
+      area: around(0, 0, 5_000),
+      districts: [{ ...NO_FEES, name: 'kerb', area: around(0, 2_000, 300), isPickupForbidden: true }],
+    });
+    const rider = await city.rider('rider');
+    for (const t of ['quote', 'request'] as const) {
+      expect(await rider.refused({ t, ...RIDE, pickup: at(0, 2_000) })).toBe('pickup_forbidden');
+      expect(await rider.refused({ t, ...RIDE, dropoff: at(6_000) })).toBe('outside_area');
+    }
+    const asked = { role: 'rider', key: 'kerb', body: { ...RIDE, pickup: at(0, 2_000) } } as const;
+    expect(await city.http('POST', '/v1/trips', asked)).toMatchObject({
+      ...{ status: 422, body: { code: 'pickup_forbidden', detail: 'kerb' } },
+    });
+    await rider.done({ t: 'request', ...RIDE, dropoff: at(0, 2_000) });
+  });
+});

@@ -10,10 +10,10 @@ import type { AccountVault } from './account-vault.ts';
 import type { SessionOpener, SessionTokens } from './session-opener.ts';
 
 export interface SignInOptions {
-  readonly store: Pick<AccountStore, 'keepCode' | 'spendCode' | 'accountFor'>;
+  readonly store: Pick<AccountStore, 'keepCode' | 'spendCode' | 'accountFor' | 'account'>;
   readonly vault: AccountVault;
   readonly sender: CodeSender;
-  readonly sessions: Pick<SessionOpener, 'open'>;
+  readonly sessions: SessionOpener;
   readonly auditLog: Pick<AuditLog, 'append'>;
   readonly wallNowMs: () => number;
   readonly log: Pick<Log, 'warn'>;
@@ -57,8 +57,8 @@ export class SignIn {
   }
 
   /**
-   * A session for the right code, within its time and tries: `unauthorized` otherwise, whatever was wrong. `account_suspended` for a right code of a
-   * suspended account. Each attempt is in the audit log.
+   * A session for the right code, within its time and tries: `unauthorized` otherwise, whatever was wrong. `account_suspended` for a right code of an
+   * account that is suspended, or erased at that moment. Each attempt is in the audit log.
    */
   async finish(
     attempt: SignInAttempt,
@@ -80,8 +80,14 @@ export class SignIn {
     const isActive = account.state === 'active';
     await this.tell(attempt, account.accountId, isActive ? 'signed_in' : 'suspended', atMs);
     if (!isActive) return rejected('account_suspended');
-    const tokens = await sessions.open({ role: kind, subject: account.accountId, device, address, atMs });
-    return accepted({ tokens, accountId: account.accountId, isNew });
+    const owner = { role: kind, subject: account.accountId };
+    const tokens = await sessions.open({ ...owner, device, address, atMs });
+    // Suspended or erased since the account was read: sessions ended then, perhaps before this one opened.
+    const now = await store.account(account.accountId);
+    if (now?.state === 'active') return accepted({ tokens, accountId: account.accountId, isNew });
+    await sessions.endAll({ ...owner, atMs });
+    await this.tell(attempt, account.accountId, now?.state ?? 'erased', atMs);
+    return rejected('account_suspended');
   }
 
   private keyOf(phone: Phone, kind: AccountKind, code: string) {
